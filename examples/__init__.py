@@ -1,0 +1,1 @@
+"""Sample data and small programs to start from."""

@@ -1,0 +1,9 @@
+"""Feature store: versioned features with keys and event times, read online by key and offline point-in-time."""
+
+from __future__ import annotations
+
+from featurestore.intake import BatchRejected
+from featurestore.point_in_time import NaiveTimeWarning
+from featurestore.store import FeatureStore, Publication, manifest_of
+
+__all__ = ["BatchRejected", "FeatureStore", "NaiveTimeWarning", "Publication", "manifest_of"]

@@ -1,0 +1,122 @@
+"""The offline store: everything ever written, one Delta table per group under `tables/features/`.
+
+Columns: keys, event time (UTC, microseconds), features, then `written_at`, `version`, `is_deleted` and `_seq`, the number
+of the row in the order of writing. Readers open exactly the Delta version that the catalog names.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from featurestore.groups import SQL_TYPES, Column, Group
+from workspace import sql as q
+from workspace import tables
+
+SMALL_FILE_BYTES = 4_000_000
+MOST_SMALL_FILES = 64
+
+
+def folder(root: Path, group: Group) -> Path:
+    return root / "tables" / "features" / f"{group.name}-{group.id}"
+
+
+@functools.lru_cache(maxsize=256)
+def _files(folder: str, table_version: int) -> tuple[str, ...]:
+    return tuple(tables.active_files(folder, table_version))
+
+
+def files(root: Path, group: Group) -> tuple[str, ...]:
+    """Return the Parquet files that a reader of this group opens."""
+    return _files(str(folder(root, group)), group.table_version) if group.table_version >= 0 else ()
+
+
+def forget_files() -> None:
+    """Drop the cached file lists (after an erasure rewrote a table)."""
+    _files.cache_clear()
+
+
+def select(root: Path, group: Group, *, version: int | None = None, as_of_us: int | None = None, features=None) -> str:
+    """Return SQL of the group's rows: keys, event time, features, written_at, version, is_deleted, _seq.
+
+    Args:
+        version: rows up to this data version, with the features of the definition that it was written with.
+        as_of_us: rows written at or before this moment.
+        features: which features; default is all of the definition.
+    """
+    wanted = list(group.features if features is None else features)
+    names = [
+        *group.key_names,
+        group.event_time,
+        *(f.name for f in wanted),
+        "written_at",
+        "version",
+        "is_deleted",
+        "_seq",
+    ]
+    paths = files(root, group)
+    if not paths:
+        return _empty(group, wanted)
+    scan = f"read_parquet({q.texts(paths)}{', union_by_name = true' if len(group.definitions) > 1 else ''})"
+    where = []
+    if version is not None and version < group.version:
+        where.append(f"version <= {int(version)}")
+    if as_of_us is not None:
+        where.append(f"written_at <= make_timestamptz({int(as_of_us)})")
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    if len(group.definitions) == 1:
+        return f"SELECT {', '.join(map(q.ident, names))} FROM {scan}{condition}"
+    # files may lack features that were added later: the typed empty rows bring them in as nulls
+    listed = ", ".join(map(q.ident, names))
+    return f"SELECT {listed} FROM ({_empty(group, wanted)} UNION ALL BY NAME SELECT * FROM {scan}){condition}"
+
+
+def _empty(group: Group, features: list[Column]) -> str:
+    columns = [f"CAST(NULL AS {SQL_TYPES[k.type or 'string']}) AS {q.ident(k.name)}" for k in group.keys]
+    columns.append(f"CAST(NULL AS TIMESTAMPTZ) AS {q.ident(group.event_time)}")
+    columns += [f"CAST(NULL AS {SQL_TYPES[f.type]}) AS {q.ident(f.name)}" for f in features]
+    columns += ["CAST(NULL AS TIMESTAMPTZ) AS written_at", "CAST(NULL AS BIGINT) AS version"]
+    columns += ["CAST(NULL AS BOOLEAN) AS is_deleted", "CAST(NULL AS BIGINT) AS _seq"]
+    return f"SELECT {', '.join(columns)} WHERE false"
+
+
+def compact(root: Path, group: Group, con) -> int | None:
+    """Merge the small files that many single writes leave into one; return the new Delta version, or None.
+
+    The old files stay, older Delta versions name them.
+    """
+    small = [p for p in files(root, group) if Path(p).stat().st_size < SMALL_FILE_BYTES]
+    if len(small) <= MOST_SMALL_FILES:
+        return None
+    merged = f"SELECT * FROM read_parquet({q.texts(small)}, union_by_name = true)"
+    where = folder(root, group)
+    schema = tables.schema_of(con, merged)
+    new = tables.write_files(con, merged, where)
+    return tables.commit(where, new, "append", schema, {"tilth": "compact"}, removed=[Path(p).name for p in small])
+
+
+def roll_back(root: Path, group: Group) -> int:
+    """Take out of the Delta table what was committed but never became visible; return the version to read then."""
+    where = folder(root, group)
+    if group.table_version < 0:
+        tables.drop(where)
+        return -1
+    from deltalake import DeltaTable
+
+    table = DeltaTable(str(where))
+    if set(tables.active_files(where)) != set(files(root, group)):
+        table.restore(group.table_version)
+        table = DeltaTable(str(where))
+    return table.version()
+
+
+def sweep(root: Path, group: Group) -> int:
+    """Delete files that no Delta version names and whose writer is gone; return how many. The group's lock is held."""
+    where = folder(root, group)
+    if not where.exists():
+        return 0
+    log = "".join(path.read_text("utf-8", "replace") for path in (where / "_delta_log").glob("*.json"))
+    doomed = tables.orphans(where, [path.name for path in where.glob("*.parquet") if path.name in log])
+    for path in doomed:
+        path.unlink(missing_ok=True)
+    return len(doomed)

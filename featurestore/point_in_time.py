@@ -1,0 +1,179 @@
+"""Point-in-time join: for each label row, what each group knew at the label's time.
+
+Group by group (several ASOF joins in one statement take the memory of all of them), only keys and times of the labels go
+into the join, and the features come back in label order: label columns are never touched, rows never multiplied.
+Two rows of one key with one event time are ordered by who was written later. Where the catalog knows that a group has no
+such pair, the join is a bare ASOF JOIN on the event time; else it is one on (event time, row number) packed in a HUGEINT.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore import offline
+from featurestore.groups import Column, Group, split_reference
+from featurestore.intake import NAIVE_TIMES, cast_sql, first_row, utc_micros
+from transforms.errors import ColumnNotFound, InputError
+from workspace import sql as q
+
+ROWS_MOST = 2**40  # rows that a group can ever hold: leaves 87 bits for the event time
+
+
+class NaiveTimeWarning(UserWarning):
+    """A time without a zone was taken as UTC."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Features of one group and the names they get in the training set."""
+
+    group: Group
+    features: tuple[Column, ...]
+    names: tuple[str, ...]
+    keys: tuple[str, ...]  # label columns that hold the group's keys, in the group's order
+
+
+def join(
+    root: Path, labels, wanted: Sequence[Wanted], time: str, *, as_of_us=None, per_feature=False, from_pandas=False
+):
+    """Return the labels with the wanted features behind, as an Arrow table with the same rows in the same order.
+
+    Args:
+        labels: Arrow table.
+        time: name of the label column with the moment of the prediction.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    columns = {name: labels.column(name) for name in dict.fromkeys([time, *(k for w in wanted for k in w.keys)])}
+    rows = labels.num_rows
+    result = labels
+    with q.connection() as con:
+        spine = pa.table(list(columns.values()), names=[f"c{i}" for i in range(len(columns))])
+        con.register("spine", spine.append_column("row", pa.array(np.arange(rows))))
+        place = {name: f"c{i}" for i, name in enumerate(columns)}
+        types = {name: kind for name, kind, *_ in con.execute("DESCRIBE spine").fetchall()}
+        moment = _moment(con, time, place[time], types[place[time]])
+        for part in wanted:
+            keys = [
+                _label_key(con, part.group, key, column, place[column], types[place[column]], from_pandas)
+                for key, column in zip(part.group.keys, part.keys, strict=True)
+            ]
+            found = (_each_feature if per_feature else _whole_record)(con, root, part, keys, moment, as_of_us)
+            if found.num_rows != rows:
+                raise AssertionError(f"{found.num_rows} rows for {rows} labels from group {part.group.name!r}")
+            for name, column in zip(part.names, found.columns, strict=True):
+                result = result.append_column(name, column)
+    return result
+
+
+def _moment(con, name: str, column: str, kind: str) -> str:
+    value = utc_micros(column, kind)
+    if value is None:
+        raise InputError(
+            f"The label time {name!r} is {kind}, not a timestamp.",
+            hint="Give timestamps, or name another column in time=.",
+        )
+    if kind == "VARCHAR":
+        bad = first_row(con, f"SELECT {column} FROM spine WHERE {column} IS NOT NULL AND {value} IS NULL LIMIT 1")
+        if bad:
+            raise InputError(f"The label time {name!r} has {bad[0]!r}, which is no time.", hint="Write ISO 8601.")
+    if kind in NAIVE_TIMES:
+        warnings.warn(f"Label times in {name!r} have no zone and were taken as UTC.", NaiveTimeWarning, stacklevel=5)
+    return value
+
+
+def _label_key(con, group: Group, key: Column, label: str, column: str, kind: str, from_pandas: bool) -> str:
+    if key.type is None:  # nothing was ever published, so nothing can be found
+        return f"CAST({column} AS VARCHAR)"
+    made = cast_sql(column, kind, key.type, from_pandas)
+    if made is None:
+        raise InputError(
+            f"Label column {label!r} is {kind}, and the key {key.name!r} of group {group.name!r} is {key.type}.",
+            hint=f"Convert the column to {key.type}.",
+        )
+    value, bad = made
+    if bad and first_row(con, f"SELECT 1 FROM spine WHERE {bad} LIMIT 1"):
+        raise InputError(f"Label column {label!r} has values that are not {key.type}.", hint="Correct them first.")
+    return value
+
+
+def _whole_record(con, root: Path, part: Wanted, keys: list[str], moment: str, as_of_us: int | None):
+    group = part.group
+    source = offline.select(root, group, as_of_us=as_of_us, features=part.features)
+    values = [(f"f.{q.ident(feature.name)}", i) for i, feature in enumerate(part.features)]
+    if group.ttl_us is not None:
+        fresh = f"epoch_us(l.t) - epoch_us(f.{q.ident(group.event_time)}) <= {group.ttl_us}"
+        values = [(f"CASE WHEN {fresh} THEN {value} END", i) for value, i in values]
+    # a tombstone is a row whose features are null: the record found is then empty, as it should be
+    picked = ", ".join(f"{value} AS v{i}" for value, i in values)
+    return _asof(con, group, source, keys, moment, picked)
+
+
+def _each_feature(con, root: Path, part: Wanted, keys: list[str], moment: str, as_of_us: int | None):
+    """For each feature the last known value; a delete still hides everything before it, and TTL counts from that value."""
+    import pyarrow as pa
+
+    columns = []
+    for feature in part.features:
+        known = offline.select(root, part.group, as_of_us=as_of_us, features=[feature])
+        known = f"SELECT * FROM ({known}) WHERE {q.ident(feature.name)} IS NOT NULL OR is_deleted"
+        value = f"f.{q.ident(feature.name)}"
+        if part.group.ttl_us is not None:
+            fresh = f"epoch_us(l.t) - epoch_us(f.{q.ident(part.group.event_time)}) <= {part.group.ttl_us}"
+            value = f"CASE WHEN {fresh} THEN {value} END"
+        columns.append(_asof(con, part.group, known, keys, moment, f"{value} AS v").column(0))
+    return pa.table(columns, names=[f"v{i}" for i in range(len(columns))])
+
+
+def _asof(con, group: Group, source: str, keys: list[str], moment: str, picked: str):
+    labels = ", ".join(f"{key} AS k{i}" for i, key in enumerate(keys))
+    event = f"f.{q.ident(group.event_time)}"
+    on = [f"l.k{i} = f.{q.ident(key.name)}" for i, key in enumerate(group.keys)]
+    if group.may_tie:
+        later = f"CAST(epoch_us({event}) AS HUGEINT) * {ROWS_MOST} + f._seq"
+        on.append(f"(CAST(epoch_us(l.t) AS HUGEINT) + 1) * {ROWS_MOST} - 1 >= {later}")
+    else:
+        on.append(f"l.t >= {event}")
+    statement = (
+        f"SELECT {picked} FROM (SELECT row, {labels}, {moment} AS t FROM spine) l "
+        f"ASOF LEFT JOIN ({source}) f ON {' AND '.join(on)} ORDER BY l.row"
+    )
+    return con.sql(statement).to_arrow_table()
+
+
+def choose(
+    features: Sequence[str],
+    groups: Mapping[str, Group],
+    label_columns: Sequence[str],
+    join_keys: Mapping[str, Mapping] | None,
+) -> list[Wanted]:
+    """Return what is wanted of each group, in the order first named; raises for unknown features and missing keys.
+
+    A feature keeps its own name; where a label column or another group's feature has that name it is "group:feature".
+    """
+    per_group: dict[str, list[Column]] = {}
+    for text in features:
+        name, feature = split_reference(text)
+        group = groups[name]
+        found = group.features if feature == "*" else (group.feature(feature),)
+        chosen = per_group.setdefault(name, [])
+        chosen += [f for f in found if f not in chosen]
+    counts: dict[str, int] = {name.lower(): 1 for name in label_columns}
+    for chosen in per_group.values():
+        for feature in chosen:
+            counts[feature.name.lower()] = counts.get(feature.name.lower(), 0) + 1
+    wanted = []
+    for name, chosen in per_group.items():
+        group = groups[name]
+        renamed = dict((join_keys or {}).get(name, {}))
+        keys = tuple(renamed.get(key.name, key.name) for key in group.keys)
+        for key in keys:
+            if key not in label_columns:
+                raise ColumnNotFound.of(key, label_columns)
+        names = tuple(f.name if counts[f.name.lower()] == 1 else f"{name}:{f.name}" for f in chosen)
+        wanted.append(Wanted(group, tuple(chosen), names, keys))
+    return wanted

@@ -1,0 +1,1047 @@
+"""The feature store: groups, publishing, online records, point-in-time training sets.
+
+Publishing, in this order, under one lock per group:
+1. the whole batch is checked in DuckDB; one bad row rejects it,
+2. its rows are written to a new Parquet file and synced; nobody reads it yet,
+3. one Delta commit names the file; readers still open the Delta version that the catalog names,
+4. one catalog transaction moves the group to the new version: this is the commit, offline readers see it whole,
+5. one SQLite transaction brings the online records to that version.
+Killed before 4: the old version; the next writer, open or `reconcile` takes the Delta commit back. Killed between 4 and 5:
+the new version, with online records one version behind (never ahead) until the next writer, open or `reconcile` writes them.
+For a group without offline store step 5 comes first and is the commit; the catalog follows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore import catalog, intake, offline, point_in_time
+from featurestore.catalog import Published
+from featurestore.encoding import (
+    RecordFormat,
+    encode_key,
+    encode_keys,
+    from_microseconds,
+    key_values,
+    read_moment,
+    to_microseconds,
+)
+from featurestore.groups import (
+    SQL_TYPES,
+    Column,
+    Group,
+    check_group_name,
+    merged_features,
+    read_columns,
+    split_reference,
+    ttl_microseconds,
+)
+from featurestore.intake import first_row
+from featurestore.locks import held
+from featurestore.online import ROWS_AT_ONCE, OnlineStore
+from featurestore.point_in_time import NaiveTimeWarning
+from transforms.errors import Conflict, InputError, NotFound
+from workspace import Workspace, tables
+from workspace import sql as q
+from workspace.schema.base import now as utc_now
+from workspace.schema.features import FeatureDefinitionRow, FeatureGroupRow, FeatureViewRow
+
+LOCK_TIMEOUT_S = 600
+MANIFEST = b"tilth_training_set"  # key in the Arrow schema of a training set
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a write did. `rows` is what this call wrote; 0 when the batch was there already or empty."""
+
+    group: str
+    version: int
+    rows: int
+    rejected: int = 0
+    unchanged: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class FeatureStore:
+    """Features of one workspace; several processes and threads may open it at the same time.
+
+    Args:
+        workspace: folder of the workspace, or an open `Workspace`.
+        clock: gives the present moment; for tests of TTL.
+
+    Example:
+        >>> import tempfile
+        >>> fs = FeatureStore(tempfile.mkdtemp())
+        >>> _ = fs.create_group("users", keys=["id"], event_time="ts", features={"age": "int64"})
+        >>> fs.put("users", {"id": 7, "ts": "2026-01-01T00:00:00Z", "age": 41}).version
+        1
+        >>> fs.get("users", 7, ["age"])
+        {'age': 41}
+    """
+
+    def __init__(
+        self,
+        workspace: str | os.PathLike | Workspace | None = None,
+        *,
+        clock: Callable[[], dt.datetime] = utc_now,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ):
+        self.ws = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
+        self.online = OnlineStore(self.ws.root / "online.sqlite")
+        self._clock = clock
+        self._lock_timeout_s = lock_timeout_s
+        self._formats: dict[tuple[int, int], RecordFormat] = {}
+        self._local = threading.local()
+        self._repair_on_open()
+
+    def close(self) -> None:
+        """Release the files; the workspace stays open for others."""
+        self.online.close()
+        con = getattr(self._local, "catalog", None)
+        if con is not None:
+            con.close()
+        self._local = threading.local()
+
+    def __enter__(self) -> FeatureStore:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------- groups
+
+    def create_group(
+        self,
+        name: str,
+        *,
+        keys: Sequence[str] | Mapping[str, str],
+        event_time: str = "ts",
+        features: Mapping[str, str | Mapping],
+        ttl=None,
+        online: bool = True,
+        offline: bool = True,
+        description: str = "",
+        tags: Sequence[str] = (),
+        owner: str = "",
+    ) -> dict:
+        """Make a feature group, or bring an existing one to this definition; return `describe(name)`.
+
+        For an existing group new features make a new definition version; TTL, description, tags and owner are set.
+
+        Args:
+            keys: names of the key columns, or name → type; without a type the first rows decide.
+            features: name → type, or name → `{"type", "description"}`. Types: int64, float64, string, bool, timestamp,
+                list<float>, image.
+            ttl: how long a record is valid after its event time: timedelta, seconds, or text such as "7d"; None: forever.
+
+        Raises:
+            InputError: a name or type that cannot be used.
+            Conflict: the group exists and a feature would be removed or retyped, or keys would change.
+        """
+        check_group_name(name)
+        key_columns, feature_columns = read_columns(keys, event_time, features)
+        ttl_us = ttl_microseconds(ttl)
+        if not online and not offline:
+            raise InputError(f"Group {name!r} would be stored nowhere.", hint="Keep online, offline, or both.")
+        from sqlalchemy import select
+
+        with self.ws.session() as session:
+            row = session.scalar(select(FeatureGroupRow).where(FeatureGroupRow.name == name))
+            if row is None:
+                row = FeatureGroupRow(
+                    name=name,
+                    keys=catalog.as_stored(key_columns),
+                    event_time=event_time,
+                    ttl_us=ttl_us,
+                    online=online,
+                    offline=offline,
+                    description=description,
+                    tags=list(tags),
+                    owner=owner,
+                    created_at=utc_now(),
+                )
+                session.add(row)
+                session.flush()
+                self._clear_place(row.id, name)
+                session.add(_definition(row.id, 1, feature_columns))
+                self.ws.audit.record("feature_group.create", name, {"features": len(feature_columns)}, session=session)
+            else:
+                group = catalog.group_named(session, name)
+                if (online, offline) != (group.online, group.offline):
+                    raise Conflict(f"Group {name!r} cannot change where it is stored.", hint="Make a new group.")
+                merged = merged_features(group, key_columns, event_time, feature_columns)
+                changed = [(f.name, f.type) for f in merged] != [(f.name, f.type) for f in group.features]
+                if changed:
+                    row.definition_version += 1
+                    session.add(_definition(row.id, row.definition_version, merged))
+                elif merged != group.features:
+                    self._redescribe(session, group, merged)
+                row.ttl_us = ttl_us
+                row.description = description or row.description
+                row.tags = list(tags) or row.tags
+                row.owner = owner or row.owner
+                row.revision += 1
+                detail = {"definition_version": row.definition_version, "ttl_us": ttl_us}
+                self.ws.audit.record("feature_group.change", name, detail, session=session)
+        return self.describe(name)
+
+    def _clear_place(self, group_id: int, name: str) -> None:
+        """Clear what a killed `drop_group` may have left under this number, which the catalog gives out again."""
+        self.online.drop(group_id)
+        tables.drop(self.ws.root / "tables" / "features" / f"{name}-{group_id}")
+
+    def change_group(self, name: str, *, add: Mapping[str, str | Mapping] | None = None, **settings) -> dict:
+        """Add features or change `ttl`, `description`, `tags`, `owner` of a group; what is not named stays.
+
+        Example:
+            `fs.change_group("users", add={"city": "string"}, ttl="30d")`
+        """
+        group = self._group(name)
+        if unknown := set(settings) - {"ttl", "description", "tags", "owner"}:
+            raise InputError(f"{sorted(unknown)} cannot be changed.", hint="Change ttl, description, tags or owner.")
+        features: dict = {f.name: {"type": f.type, "description": f.description} for f in group.features}
+        for feature, declared in (add or {}).items():
+            features[feature] = declared
+        ttl = settings.pop("ttl", dt.timedelta(microseconds=group.ttl_us) if group.ttl_us else None)
+        keys = {k.name: k.type for k in group.keys}
+        stores = {"online": group.online, "offline": group.offline}
+        return self.create_group(
+            name, keys=keys, event_time=group.event_time, features=features, ttl=ttl, **stores, **settings
+        )
+
+    @staticmethod
+    def _redescribe(session, group: Group, features: Sequence[Column]) -> None:
+        from sqlalchemy import select
+
+        query = select(FeatureDefinitionRow).where(
+            FeatureDefinitionRow.group_id == group.id, FeatureDefinitionRow.version == group.definition_version
+        )
+        session.scalars(query).one().features = catalog.as_stored(features)
+
+    def drop_group(self, name: str) -> None:
+        """Delete a group with everything in it; leaves an audit line."""
+        with self._writing(name) as group:
+            with self.ws.session() as session:
+                session.delete(session.get(FeatureGroupRow, group.id))
+                self.ws.audit.record("feature_group.drop", name, {"version": group.version}, session=session)
+            self.online.drop(group.id)
+            tables.drop(offline.folder(self.ws.root, group))
+
+    def groups(self) -> list[dict]:
+        """Return `describe` of every group, by name."""
+        with self.ws.reading() as session:
+            return [self._described(session, group) for group in catalog.groups(session)]
+
+    def describe(self, group: str) -> dict:
+        """Return definition, versions and publications of a group as plain values."""
+        with self.ws.reading() as session:
+            return self._described(session, catalog.group_named(session, group))
+
+    def _described(self, session, group: Group) -> dict:
+        publications = catalog.publications(session, group)
+        return {
+            "name": group.name,
+            "description": group.description,
+            "keys": [{"name": k.name, "type": k.type} for k in group.keys],
+            "event_time": group.event_time,
+            "features": catalog.as_stored(group.features),
+            "ttl_seconds": group.ttl_us / 1_000_000 if group.ttl_us else None,
+            "online": group.online,
+            "offline": group.offline,
+            "tags": list(group.tags),
+            "owner": group.owner,
+            "version": group.version,
+            "definition_version": group.definition_version,
+            "definitions": [
+                {"version": number, "features": catalog.as_stored(features)}
+                for number, features in group.definitions.items()
+            ],
+            "rows": sum(p.rows for p in publications),
+            "online_records": self.online.count(group.id) if group.online else 0,
+            "created_at": group.created_at.isoformat(),
+            "versions": [
+                {
+                    "version": p.version,
+                    "kind": p.kind,
+                    "rows": p.rows,
+                    "definition_version": p.definition_version,
+                    "written_at": from_microseconds(p.written_at).isoformat(),
+                    "content_hash": p.content_hash,
+                    "source": p.source,
+                }
+                for p in publications
+            ],
+        }
+
+    def key_columns(self, group: str) -> list[dict]:
+        """Return `[{"name", "type"}]` of a group's keys; costs microseconds."""
+        return [{"name": k.name, "type": k.type} for k in self._group(group).keys]
+
+    # ---------------------------------------------------------------- views
+
+    def create_view(self, name: str, features: Sequence[str], description: str = "") -> dict:
+        """Name a choice of features across groups, `["group:feature", …]`; an existing view is replaced."""
+        check_group_name(name)
+        if not features:
+            raise InputError(f"View {name!r} has no feature.", hint='Name some, as "group:feature".')
+        chosen = []
+        for text in features:
+            group, feature = split_reference(text)
+            known = self._group(group)
+            chosen += [
+                f"{group}:{f}" for f in (known.feature_names if feature == "*" else [known.feature(feature).name])
+            ]
+        from sqlalchemy import select
+
+        with self.ws.session() as session:
+            row = session.scalar(select(FeatureViewRow).where(FeatureViewRow.name == name))
+            if row is None:
+                row = FeatureViewRow(name=name, created_at=utc_now())
+                session.add(row)
+            row.features, row.description = chosen, description
+            self.ws.audit.record("feature_view.save", name, {"features": chosen}, session=session)
+        return {"name": name, "features": chosen, "description": description}
+
+    def views(self) -> list[dict]:
+        """Return name, features and description of every view."""
+        from sqlalchemy import select
+
+        with self.ws.reading() as session:
+            rows = session.scalars(select(FeatureViewRow).order_by(FeatureViewRow.name))
+            return [{"name": r.name, "features": r.features, "description": r.description} for r in rows]
+
+    def _features_of(self, features: str | Sequence[str] | Mapping) -> list[str]:
+        if isinstance(features, Mapping):
+            features = features["features"]
+        if not isinstance(features, str):
+            return list(features)
+        if ":" in features:
+            return [features]
+        for view in self.views():
+            if view["name"] == features:
+                return view["features"]
+        raise NotFound.named("feature view", features, [v["name"] for v in self.views()])
+
+    # ---------------------------------------------------------------- writing
+
+    def publish(self, group: str, table, *, source=None) -> Publication:
+        """Write a whole batch as the next version of a group; the same batch again changes nothing.
+
+        Args:
+            table: Arrow, pandas, Polars, DuckDB relation, record batch reader, file path, dataset name or version.
+            source: where it comes from: `{"recipe": …, "dataset": …}` or a fitted recipe; kept with the version.
+
+        Raises:
+            BatchRejected: some row has a wrong type, an unknown column, a null key or a null event time. Nothing was written.
+        """
+        self._group(group)
+        with intake.opened(self.ws, table) as batch, self._writing(group) as current:
+            return self._write(current, batch, "publish", {**batch.source, **_source(source)} or None)
+
+    def put(self, group: str, record_or_records: Mapping | Iterable[Mapping], *, source=None) -> Publication:
+        """Write one record or a few, online and offline together; a record that is stored already changes nothing."""
+        single = isinstance(record_or_records, Mapping)
+        records = [record_or_records] if single else list(record_or_records)
+        if not records:
+            return Publication(group, self._group(group).version, 0, unchanged=True)
+        with self._writing(group) as current:
+            table = intake.records_table(current, records)
+            with intake.opened(self.ws, table) as batch:
+                return self._write(current, batch, "put", _source(source) or None)
+
+    def _write(self, group: Group, batch: intake.Batch, kind: str, source: dict | None) -> Publication:
+        if not first_row(batch.con, "SELECT 1 FROM batch LIMIT 1"):
+            return Publication(group.name, group.version, 0, unchanged=True)
+        checked = intake.check(group, batch)
+        for warning in batch.warnings:
+            warnings.warn(warning, NaiveTimeWarning, stacklevel=4)
+        done = self._land(group, batch.con, checked.select, checked.keys, kind, source, hashed=sorted(batch.types))
+        version, rows = (done.version, done.rows) if done else (None, 0)
+        if done is None:
+            with self.ws.reading() as session:
+                version = catalog.group_named(session, group.name).version
+        return Publication(group.name, version, rows, unchanged=done is None, warnings=tuple(batch.warnings))
+
+    def _land(
+        self,
+        group: Group,
+        con,
+        select: str,
+        keys: Sequence[Column],
+        kind: str,
+        source: dict | None,
+        *,
+        hashed: Sequence[str],
+        deleted: bool = False,
+    ) -> Published | None:
+        """Write checked rows of the view `batch` and make them visible; None when they were there already."""
+        written_at = max(to_microseconds(self._clock()), group.last_written_at + 1)
+        version = group.version + 1
+        typed = dataclasses.replace(group, keys=tuple(keys))
+        rows_sql = (
+            f"SELECT {select}, make_timestamptz({written_at}) AS written_at, CAST({version} AS BIGINT) AS version, "
+            f"{'true' if deleted else 'false'} AS is_deleted, "
+            f"{group.next_seq} + row_number() OVER () - 1 AS _seq FROM batch"
+        )
+        with nullcontext(offline.folder(self.ws.root, group)) if group.offline else self.ws.scratch("online") as folder:
+            new = tables.write_files(con, rows_sql, folder)
+            path = folder / new[0].name
+            committed = False
+            try:
+                scan = f"read_parquet({q.text(str(path))})"
+                facts = _facts(con, typed, scan, hashed)
+                tied = facts.tied or self._meets_older(con, typed, scan, facts)
+                if self._is_there(con, typed, scan, facts, kind, tied):
+                    return None
+                table_version = group.table_version
+                if group.offline:
+                    schema = tables.schema_of(con, rows_sql)
+                    about = {"tilth": kind, "group": group.name, "version": str(version), "content": facts.content}
+                    table_version = tables.commit(folder, new, "append", schema, about)
+                    committed = True
+                done = Published(
+                    kind=kind,
+                    rows=facts.rows,
+                    content_hash=facts.content,
+                    version=version,
+                    table_version=table_version,
+                    first_seq=group.next_seq,
+                    written_at=written_at,
+                    min_event_time=facts.first_us,
+                    max_event_time=facts.last_us,
+                    may_tie=tied,
+                    keys=[[k.name, k.type] for k in keys],
+                    source=source,
+                )
+                records = self._online_records(con, typed, scan, unique=facts.unique_keys)
+                if group.offline:
+                    try:
+                        self._make_visible(group, done)
+                    except BaseException:
+                        self._undo_commit(group)
+                        raise
+                    if group.online:
+                        self._write_online(group, version, records)
+                else:
+                    self.online.write(group.id, version, records, dataclasses.asdict(done))
+                    self._make_visible(group, done)
+            finally:
+                if not committed:
+                    path.unlink(missing_ok=True)
+        self._tidy(group)
+        return done
+
+    def _write_online(self, group: Group, version: int, records: Iterable) -> None:
+        try:
+            self.online.write(group.id, version, records)
+        except sqlite3.OperationalError as error:
+            raise Conflict(
+                f"Version {version} of group {group.name!r} is published, but its online records could not be written: {error}.",
+                hint="Make room and run `tilth features reconcile`; until then online gives the version before.",
+            ) from error
+
+    def _make_visible(self, group: Group, done: Published) -> None:
+        with self.ws.session() as session:
+            catalog.make_visible(session, group, done, utc_now())
+            ref = f"{group.name}@{done.version}"
+            source = done.source or {}
+            detail = {"rows": done.rows, "content": done.content_hash}
+            self.ws.audit.record(f"feature_group.{done.kind}", ref, detail, session=session)
+            if source.get("dataset"):
+                self.ws.lineage.add("dataset", str(source["dataset"]), "feature_group", ref, done.kind, session=session)
+            if source.get("recipe"):
+                recipe = source["recipe"]
+                named = recipe.get("name", "recipe") if isinstance(recipe, Mapping) else str(recipe)
+                self.ws.lineage.add("recipe", named, "feature_group", ref, done.kind, session=session)
+            if source.get("file"):
+                self.ws.lineage.add("file", str(source["file"]), "feature_group", ref, done.kind, session=session)
+
+    def _undo_commit(self, group: Group) -> None:
+        restored = offline.roll_back(self.ws.root, group)
+        if restored != group.table_version:
+            self._point_at(group, restored)
+
+    def _point_at(self, group: Group, table_version: int) -> None:
+        with self.ws.session() as session:
+            row = session.get(FeatureGroupRow, group.id)
+            row.table_version = table_version
+            row.revision += 1
+
+    def _tidy(self, group: Group) -> None:
+        """Merge what many small writes left; readers keep the old files until the catalog names the merged one."""
+        if not group.offline:
+            return
+        with self.ws.reading() as session:
+            group = catalog.group_named(session, group.name)
+        with q.connection() as con:
+            merged = offline.compact(self.ws.root, group, con)
+        if merged is not None:
+            self._point_at(group, merged)
+
+    def _meets_older(self, con, group: Group, scan: str, facts: _Facts) -> bool:
+        """Return whether a row of the file has the key and event time of an older row."""
+        if not group.offline or group.max_event_time is None or facts.first_us > group.max_event_time:
+            return False
+        older = offline.select(self.ws.root, group, features=[])
+        same = " AND ".join(f"n.{q.ident(c)} = o.{q.ident(c)}" for c in [*group.key_names, group.event_time])
+        return first_row(con, f"SELECT 1 FROM {scan} n SEMI JOIN ({older}) o ON {same} LIMIT 1") is not None
+
+    def _is_there(self, con, group: Group, scan: str, facts: _Facts, kind: str, tied: bool) -> bool:
+        """Return whether writing the file would change nothing."""
+        if kind == "publish":
+            with self.ws.reading() as session:
+                return catalog.publication_with_content(session, group, facts.content) is not None
+        if kind != "put" or facts.tied:
+            return False
+        if not group.offline:
+            stored = [
+                self.online.find(group.id, row[0]) for row in _flat(self._online_records(con, group, scan, unique=True))
+            ]
+            fresh = _flat(self._online_records(con, group, scan, unique=True))
+            return all(old == (row[1], row[3], row[4]) for old, row in zip(stored, fresh, strict=True))
+        if not tied:
+            return False
+        columns = [*group.key_names, group.event_time]
+        same = " AND ".join(f"n.{q.ident(c)} = o.{q.ident(c)}" for c in columns)
+        equal = " AND ".join(
+            # 0.0 = -0.0, so their texts are compared as well
+            f"n.{q.ident(f.name)} IS NOT DISTINCT FROM o.{q.ident(f.name)} AND "
+            f"CAST(n.{q.ident(f.name)} AS VARCHAR) IS NOT DISTINCT FROM CAST(o.{q.ident(f.name)} AS VARCHAR)"
+            if f.type == "float64"
+            else f"n.{q.ident(f.name)} IS NOT DISTINCT FROM o.{q.ident(f.name)}"
+            for f in group.features
+        )
+        older = offline.select(self.ws.root, group)
+        parts = ", ".join(f"o.{q.ident(c)}" for c in columns)
+        latest = (
+            f"SELECT o.* FROM ({older}) o SEMI JOIN {scan} n ON {same} "
+            f"QUALIFY row_number() OVER (PARTITION BY {parts} ORDER BY o._seq DESC) = 1"
+        )
+        kept = f"{same} AND NOT o.is_deleted AND {equal}" if equal else f"{same} AND NOT o.is_deleted"
+        return first_row(con, f"SELECT 1 FROM {scan} n ANTI JOIN ({latest}) o ON {kept} LIMIT 1") is None
+
+    def _online_records(self, con, group: Group, scan: str, *, unique: bool) -> Iterator[Iterator[tuple]]:
+        """Yield batches of (key, event time, seq, deleted, value): the newest record of each key in a scan."""
+        event = q.ident(group.event_time)
+        keys = ", ".join(map(q.ident, group.key_names))
+        features = "".join(f", {q.ident(f.name)}" for f in group.features)
+        newest = f"SELECT max(struct_pack(t := {event}, s := _seq)).s FROM {scan} GROUP BY {keys}"
+        where = "" if unique else f" WHERE _seq IN ({newest})"
+        query = f"SELECT epoch_us({event}), _seq, CAST(is_deleted AS TINYINT), {keys}{features} FROM {scan}{where}"
+        packer = self._format(group, group.definition_version)
+        first_feature = 3 + len(group.keys)
+        reader = con.sql(query).to_arrow_reader(ROWS_AT_ONCE)
+        for record_batch in reader:
+            table = _table_of(record_batch)
+            keys_of = encode_keys(group.keys, table.select(range(3, first_feature)))
+            values = packer.pack_table(table.select(range(first_feature, table.num_columns)))
+            times, seqs, deleted = (table.column(i).to_pylist() for i in range(3))
+            values = (
+                [b"" if gone else value for gone, value in zip(deleted, values, strict=True)]
+                if any(deleted)
+                else values
+            )
+            yield zip(keys_of, times, seqs, deleted, values, strict=True)
+
+    # ---------------------------------------------------------------- deleting
+
+    def delete(self, group: str, key, event_time=None, hard: bool = False, *, erase: bool = False) -> Publication:
+        """Delete the record of a key.
+
+        Soft: a tombstone at `event_time` (default: now, or the stored record's event time if that is later). Online gives
+        nothing unless a newer record comes; training sets see nothing from that time on, and the history before it stays.
+
+        Args:
+            hard: also take the key out of the online file.
+            erase: hard, and rewrite the offline table without the key: no version holds it any more. Files and online
+                record are gone when this returns; an audit line stays, without the key.
+        """
+        with self._writing(group) as current:
+            values = key_values(current.keys, key, group)
+            if any(k.type is None for k in current.keys):
+                return Publication(group, current.version, 0, unchanged=True)
+            packed = encode_key(current.keys, values)
+            if erase:
+                return self._erase(current, values, packed)
+            stored = self._newest_event(current, values, packed)
+            try:
+                at = to_microseconds(read_moment(event_time)) if event_time is not None else None
+            except ValueError as error:
+                raise InputError(
+                    f"{event_time!r} is no event time.", hint="Write ISO 8601, such as 2026-01-31T12:00Z."
+                ) from error
+            if at is None:
+                at = max(to_microseconds(self._clock()), stored if stored is not None else -(2**62))
+            if hard and stored is not None and at < stored:
+                raise Conflict(
+                    f"The record of {key!r} is newer than this delete ({from_microseconds(stored).isoformat()}).",
+                    hint="Delete at a later event time, or leave it out.",
+                )
+            return self._bury(current, values, packed, at, hard)
+
+    def _bury(self, group: Group, values: tuple, packed: bytes, at: int, hard: bool) -> Publication:
+        import pyarrow as pa
+
+        columns = {k.name: pa.array([v], intake._arrow_type(k.type)) for k, v in zip(group.keys, values, strict=True)}
+        columns[group.event_time] = pa.array([at], pa.timestamp("us", "UTC"))
+        names = [q.ident(c) for c in columns]
+        names += [f"CAST(NULL AS {SQL_TYPES[f.type]}) AS {q.ident(f.name)}" for f in group.features]
+        with q.connection() as con:
+            con.register("batch", pa.table(columns))
+            done = self._land(
+                group, con, ", ".join(names), group.keys, "delete", None, hashed=list(columns), deleted=True
+            )
+        if hard and group.online:
+            self.online.remove(group.id, packed, done.version, (at, done.first_seq))
+        return Publication(group.name, done.version, 1)
+
+    def _newest_event(self, group: Group, values: tuple, packed: bytes) -> int | None:
+        if group.online:
+            found = self.online.find(group.id, packed)
+            return found[0] if found else None
+        rows = self._history(group, values)
+        column = rows.column(group.event_time)
+        return to_microseconds(column[-1].as_py()) if rows.num_rows else None
+
+    def _erase(self, group: Group, values: tuple, packed: bytes) -> Publication:
+        """Rewrite the offline table without a key, then delete the old files."""
+        version, written_at = group.version + 1, max(to_microseconds(self._clock()), group.last_written_at + 1)
+        erased, table_version = 0, group.table_version
+        old = offline.files(self.ws.root, group)
+        where = offline.folder(self.ws.root, group)
+        if old:
+            test, bound = _key_test(group, values)
+            with q.connection() as con:
+                scan = f"read_parquet({q.texts(old)}, union_by_name = true)"
+                erased = first_row(con, f"SELECT count(*) FROM {scan} WHERE {test}", bound)[0]
+                kept = con.sql(f"SELECT * FROM {scan} WHERE NOT ({test})", params=bound)
+                schema = tables.schema_of(con, kept)
+                new = tables.write_files(con, kept, where)
+            table_version = tables.commit(where, new, "overwrite", schema, {"tilth": "erase", "group": group.name})
+        done = Published(
+            "erase", 0, "", version, table_version, group.next_seq, written_at, None, None, False, [], None
+        )
+        try:
+            with self.ws.session() as session:
+                catalog.make_visible(session, group, done, utc_now())
+                self.ws.audit.record(
+                    "feature_group.erase", f"{group.name}@{version}", {"rows": erased}, session=session
+                )
+        except BaseException:
+            if group.offline:
+                self._undo_commit(group)
+            raise
+        if group.online:
+            self.online.remove(group.id, packed, version, None)
+        self._delete_unread_files(group.name)
+        return Publication(group.name, version, 0)
+
+    def _delete_unread_files(self, name: str) -> None:
+        """Delete files that the visible version does not read: what an erasure left behind."""
+        with self.ws.reading() as session:
+            group = catalog.group_named(session, name)
+        read = set(offline.files(self.ws.root, group))
+        for path in offline.folder(self.ws.root, group).glob("*.parquet"):
+            if str(path) not in read:
+                path.unlink()
+
+    # ---------------------------------------------------------------- reading online
+
+    def get(self, group: str, key, features: Sequence[str] | None = None) -> dict | None:
+        """Return the newest record of a key, or None where there is none, it was deleted, or its TTL has passed.
+
+        Args:
+            key: scalar, tuple in the group's order, or dict.
+            features: names to return, in that order; default is keys, event time and all features.
+        """
+        current = self._online_group(group, features)
+        values = key_values(current.keys, key, group)
+        if any(k.type is None for k in current.keys):
+            return None
+        return self._record(current, values, self.online.find(current.id, encode_key(current.keys, values)), features)
+
+    def get_many(self, group: str, keys: Iterable, features: Sequence[str] | None = None) -> list[dict | None]:
+        """Return `get` for each key, in order, all from one moment."""
+        current = self._online_group(group, features)
+        values = [key_values(current.keys, key, group) for key in keys]
+        if any(k.type is None for k in current.keys):
+            return [None] * len(values)
+        found = self.online.find_many(current.id, [encode_key(current.keys, v) for v in values])
+        return [self._record(current, v, row, features) for v, row in zip(values, found, strict=True)]
+
+    def _online_group(self, name: str, features: Sequence[str] | None) -> Group:
+        group = self._group(name)
+        if not group.online:
+            raise InputError(f"Group {name!r} keeps no online records.", hint="Read it with training_set or read.")
+        if features is not None:
+            known = {*group.key_names, group.event_time, *group.feature_names}
+            for feature in features:
+                if feature not in known:
+                    group.feature(feature)
+        return group
+
+    def _record(self, group: Group, values: tuple, found, features: Sequence[str] | None) -> dict | None:
+        if found is None or found[1]:
+            return None
+        event_time, _, blob = found
+        if group.ttl_us is not None and to_microseconds(self._clock()) - event_time > group.ttl_us:
+            return None
+        written = int.from_bytes(blob[:4], "little")
+        if written not in group.definitions:  # a publish with a newer definition landed between our two reads
+            group = self._group(group.name, fresh=True)
+        record = dict(zip(group.key_names, values, strict=True))
+        record[group.event_time] = from_microseconds(event_time)
+        self._format(group, written).unpack(blob, record)
+        if written != group.definition_version:
+            record = {**record, **{n: record.get(n) for n in group.feature_names}}
+        return record if features is None else {name: record[name] for name in features}
+
+    # ---------------------------------------------------------------- reading offline
+
+    def training_set(
+        self,
+        labels,
+        features: Sequence[str] | str | Mapping,
+        time: str = "ts",
+        as_of=None,
+        *,
+        per_feature: bool = False,
+        join_keys: Mapping[str, Mapping[str, str]] | None = None,
+    ):
+        """Return the labels with the features that were known at each label's time, as an Arrow table.
+
+        Rows and their order are kept, label columns are untouched, no match gives nulls. A feature keeps its name; where a
+        label column or another chosen feature has the same, it is called "group:feature". The schema's metadata carries a
+        manifest (`featurestore.manifest_of`) with the exact versions.
+
+        Args:
+            labels: any table with the key columns of every group and the label time.
+            features: `["group:feature", …]` ("group:*" for all), or the name of a view.
+            time: the label column with the moment of the prediction; any time zone, none means UTC (with a warning).
+            as_of: only what was written at or before this moment.
+            per_feature: take the last non-null value of each feature instead of the newest record.
+            join_keys: label columns that hold a group's keys where they are named otherwise: `{"users": {"id": "buyer"}}`.
+        """
+        chosen = self._features_of(features)
+        as_of_us = _moment_us(as_of, "as_of")
+        names = dict.fromkeys(split_reference(text)[0] for text in chosen)
+        with self.ws.reading() as session:  # one moment for all groups
+            groups = {name: catalog.group_named(session, name) for name in names}
+        for group in groups.values():
+            if not group.offline:
+                raise InputError(f"Group {group.name!r} keeps no history.", hint="Make a group with offline=True.")
+        table, from_pandas, label_source = self._labels(labels)
+        if time not in table.column_names:
+            raise InputError(
+                f"The labels have no column {time!r}.", hint=f"They have: {', '.join(table.column_names)}."
+            )
+        wanted = point_in_time.choose(chosen, groups, table.column_names, join_keys)
+        result = point_in_time.join(
+            self.ws.root, table, wanted, time, as_of_us=as_of_us, per_feature=per_feature, from_pandas=from_pandas
+        )
+        manifest = {
+            "features": chosen,
+            "columns": {
+                f"{w.group.name}:{f.name}": n for w in wanted for f, n in zip(w.features, w.names, strict=True)
+            },
+            "groups": {
+                g.name: {"version": g.version, "definition_version": g.definition_version} for g in groups.values()
+            },
+            "labels": label_source,
+            "time": time,
+            "as_of": from_microseconds(as_of_us).isoformat() if as_of_us is not None else None,
+            "per_feature": per_feature,
+            "rows": table.num_rows,
+        }
+        return result.replace_schema_metadata({**(result.schema.metadata or {}), MANIFEST: json.dumps(manifest)})
+
+    def _labels(self, labels) -> tuple:
+        """Return labels as an Arrow table, whether pandas made it, and where it comes from."""
+        if not intake.needs_reading(labels):
+            return intake.as_arrow(labels), type(labels).__module__.startswith("pandas"), {}
+        with intake.opened(self.ws, labels) as batch:
+            return batch.con.sql("SELECT * FROM batch").to_arrow_table(), False, batch.source
+
+    def history(self, group: str, key):
+        """Return every row ever written for a key, oldest event first, as an Arrow table."""
+        current = self._group(group, fresh=True)
+        return self._history(current, key_values(current.keys, key, group)).drop_columns(["_seq"])
+
+    def _history(self, group: Group, values: tuple):
+        test, bound = _key_test(group, values)
+        query = f"SELECT * FROM ({offline.select(self.ws.root, group)}) WHERE {test} ORDER BY {q.ident(group.event_time)}, _seq"
+        with q.connection() as con:
+            return con.sql(query, params=bound).to_arrow_table()
+
+    def read(self, group: str, version: int | None = None, as_of=None):
+        """Return all rows of a version in the order of writing, with written_at, version and is_deleted, as an Arrow table.
+
+        Args:
+            version: a data version: what had been written up to it, with the features of its definition; default the newest.
+            as_of: only what was written at or before this moment.
+        """
+        current, features = self._at_version(group, version)
+        query = offline.select(
+            self.ws.root, current, version=version, as_of_us=_moment_us(as_of, "as_of"), features=features
+        )
+        with q.connection() as con:
+            table = con.sql(f"SELECT * FROM ({query}) ORDER BY _seq").to_arrow_table()
+        return table.drop_columns(["_seq"])
+
+    def sql(self, group: str, version: int | None = None) -> str:
+        """Return DuckDB SQL that selects the rows of a version (default: the newest) without reading them."""
+        current, features = self._at_version(group, version)
+        return f"SELECT * EXCLUDE (_seq) FROM ({offline.select(self.ws.root, current, version=version, features=features)})"
+
+    def _at_version(self, name: str, version: int | None) -> tuple[Group, tuple[Column, ...]]:
+        with self.ws.reading() as session:
+            group = catalog.group_named(session, name)
+            if version is None:
+                return group, group.features
+            publications = {p.version: p for p in catalog.publications(session, group)}
+        if version not in publications:
+            raise NotFound.named(f"version of group {name!r}", str(version), map(str, publications))
+        return group, group.definitions[publications[version].definition_version]
+
+    def connect(self):
+        """Return a DuckDB connection with one view per group (rows as `read` gives them), as of now."""
+        con = q.connect()
+        with self.ws.reading() as session:
+            groups = catalog.groups(session)
+        for group in groups:
+            query = f"SELECT * EXCLUDE (_seq) FROM ({offline.select(self.ws.root, group)})"
+            con.execute(f"CREATE VIEW {q.ident(group.name)} AS {query}")
+        return con
+
+    # ---------------------------------------------------------------- repair
+
+    def reconcile(self, group: str | None = None) -> list[dict]:
+        """Compare online with offline for every key, repair differences, and say what was found.
+
+        Returns:
+            One dict per group: `group`, `keys` (compared), `repaired` (keys that differed), `messages`.
+        """
+        names = [group] if group else [g["name"] for g in self.groups()]
+        return [self._reconcile(name) for name in names]
+
+    def _reconcile(self, name: str) -> dict:
+        with self._writing(name) as group:
+            messages = list(self._local.repairs)
+            if swept := offline.sweep(self.ws.root, group):
+                messages.append(f"{swept} files of publishes that never finished were deleted")
+            report = {"group": name, "keys": 0, "repaired": 0, "messages": messages}
+            if not (group.online and group.offline) or any(k.type is None for k in group.keys):
+                return report
+            rows = f"({offline.select(self.ws.root, group)})"
+            with q.connection() as con:
+                expected = {}
+                for batch in self._online_records(con, group, rows, unique=False):
+                    expected.update({key: None if deleted else (at, seq) for key, at, seq, deleted, _ in batch})
+                stored = {key: None if gone else (at, seq) for key, at, seq, gone in self.online.scan(group.id)}
+                wrong = sum(stored.get(key) != value for key, value in expected.items())
+                wrong += sum(key not in expected for key, value in stored.items() if value is not None)
+                report["keys"] = len(expected)
+                if wrong:
+                    records = self._online_records(con, group, rows, unique=False)
+                    self.online.write(group.id, group.version, records, replace=True)
+                    messages.append(f"{wrong} online records differed from the offline store and were written again")
+                report["repaired"] = wrong
+            return report
+
+    def _repair_on_open(self) -> None:
+        """Finish or take back what a killed publish left, group by group; skip those that somebody is writing."""
+        with self.ws.reading() as session:
+            groups = catalog.groups(session)
+        for group in groups:
+            if self._is_damaged(group):
+                with held(self._lock_path(group.name), f"Group {group.name!r}", 0) as free:
+                    if free:
+                        with self.ws.reading() as session:
+                            fresh = catalog.group_named(session, group.name)
+                        self._repair(fresh)
+
+    def _is_damaged(self, group: Group) -> bool:
+        newest = tables.table_version(offline.folder(self.ws.root, group)) if group.offline else None
+        if newest is not None and newest != group.table_version:
+            return True
+        return group.online and self.online.applied(group.id) != group.version
+
+    def _repair(self, group: Group) -> list[str]:
+        """Bring Delta table, catalog and online records of a group together; the lock is held."""
+        said = []
+        if group.offline:
+            newest = tables.table_version(offline.folder(self.ws.root, group))
+            if newest is not None and newest != group.table_version:
+                self._undo_commit(group)
+                said.append("a publish that did not finish was taken back")
+        if not group.online:
+            return said
+        applied = self.online.applied(group.id)
+        if applied < group.version and group.offline:
+            with self.ws.reading() as session:
+                missing = [p for p in catalog.publications(session, group) if p.version > applied]
+            erased = any(p.kind == "erase" for p in missing)
+            newer = "" if erased else f" WHERE version > {applied}"
+            rows = f"(SELECT * FROM ({offline.select(self.ws.root, group)}){newer})"
+            with q.connection() as con:
+                records = self._online_records(con, group, rows, unique=False)
+                self.online.write(group.id, group.version, records, replace=erased)
+            if erased:
+                self._delete_unread_files(group.name)
+            said.append(f"online records of version {applied + 1} to {group.version} were written")
+        elif applied > group.version and not group.offline:
+            pending = self.online.pending_publication(group.id)
+            if pending and pending["version"] == group.version + 1:
+                self._make_visible(group, Published(**pending))
+                said.append(f"version {pending['version']} was entered in the catalog")
+        return said
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Group]:
+        """Hold the group's lock and give its newest state, repaired."""
+        self._group(name)
+        with held(self._lock_path(name), f"Group {name!r}", self._lock_timeout_s):
+            with self.ws.reading() as session:
+                group = catalog.group_named(session, name)
+            self._local.repairs = []
+            if self._is_damaged(group):
+                self._local.repairs = self._repair(group)
+                with self.ws.reading() as session:
+                    group = catalog.group_named(session, name)
+            yield group
+
+    def _lock_path(self, name: str) -> Path:
+        return self.ws.root / "locks" / f"features-{name}.lock"
+
+    # ---------------------------------------------------------------- what is known of groups
+
+    def _group(self, name: str, fresh: bool = False) -> Group:
+        """Return a group as the catalog has it now; read again only when some process changed the catalog."""
+        local = self._local  # SQLite counts changes per connection, so each thread keeps its own
+        change = self.catalog_change()
+        if fresh or change != getattr(local, "change", None):
+            local.change, local.known = change, {}
+        group = local.known.get(name)
+        if group is None:
+            with self.ws.reading() as session:
+                group = local.known[name] = catalog.group_named(session, name)
+        return group
+
+    def catalog_change(self) -> int:
+        """Return a number that moves whenever anyone commits to the catalog (microseconds to ask)."""
+        con = getattr(self._local, "catalog", None)
+        if con is None:
+            con = sqlite3.connect(self.ws.engine.url.database, isolation_level=None, check_same_thread=False)
+            self._local.catalog = con
+        return con.execute("PRAGMA data_version").fetchone()[0]
+
+    def _format(self, group: Group, definition_version: int) -> RecordFormat:
+        found = self._formats.get((group.id, definition_version))
+        if found is None:
+            found = RecordFormat(definition_version, group.definitions[definition_version])
+            self._formats[group.id, definition_version] = found
+        return found
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What one query says about a written file."""
+
+    rows: int
+    first_us: int
+    last_us: int
+    tied: bool
+    unique_keys: bool
+    content: str
+
+
+def _facts(con, group: Group, scan: str, hashed: Sequence[str]) -> _Facts:
+    keys = ", ".join(map(q.ident, group.key_names))
+    event = q.ident(group.event_time)
+    columns = ", ".join(map(q.ident, hashed))
+    rows, first, last, moments, unique = first_row(
+        con,
+        f"SELECT count(*), epoch_us(min({event})), epoch_us(max({event})), count(DISTINCT hash({keys}, {event})), "
+        f"count(DISTINCT hash({keys})) FROM {scan}",
+    )
+    tied = moments < rows
+    place = ", _seq - (SELECT min(_seq) FROM " + scan + ")" if tied else ""  # which of two ties comes later is content
+    one = f"hash({columns}, is_deleted{place})"
+    both = first_row(con, f"SELECT bit_xor({one}), sum(CAST({one} AS HUGEINT)) FROM {scan}")
+    content = hashlib.sha256(json.dumps([list(hashed), rows, *map(str, both)]).encode()).hexdigest()
+    return _Facts(rows, first, last, tied, unique == rows, content)
+
+
+def manifest_of(table) -> dict | None:
+    """Return the manifest of a training set (features, exact group versions, as_of), or None."""
+    raw = (table.schema.metadata or {}).get(MANIFEST)
+    return json.loads(raw) if raw else None
+
+
+def _definition(group_id: int, version: int, features: Sequence[Column]) -> FeatureDefinitionRow:
+    return FeatureDefinitionRow(
+        group_id=group_id, version=version, features=catalog.as_stored(features), created_at=utc_now()
+    )
+
+
+def _key_test(group: Group, values: tuple) -> tuple[str, list]:
+    return " AND ".join(f"{q.ident(k.name)} = ?" for k in group.keys), list(values)
+
+
+def _moment_us(value, what: str) -> int | None:
+    if value is None:
+        return None
+    try:
+        return to_microseconds(read_moment(value))
+    except ValueError as error:
+        raise InputError(f"{what} {value!r} is no moment.", hint="Give a datetime or ISO 8601 text.") from error
+
+
+def _table_of(record_batch):
+    import pyarrow as pa
+
+    return pa.Table.from_batches([record_batch])
+
+
+def _flat(batches: Iterable[Iterable[tuple]]) -> Iterator[tuple]:
+    for batch in batches:
+        yield from batch
+
+
+def _source(source) -> dict:
+    """Return lineage as JSON values: a dict is kept, a fitted recipe is taken apart, its data versions named."""
+    if source is None:
+        return {}
+    if hasattr(source, "dump"):
+        content = source.dump()
+        fitted_on = content.get("fitted_on") or {}
+        found = {"recipe": content.get("name", "recipe"), "fitted_recipe": content}
+        if fitted_on.get("dataset"):
+            found["dataset"] = "@".join(
+                str(p) for p in (fitted_on["dataset"], fitted_on.get("version")) if p is not None
+            )
+        return found
+    if not isinstance(source, Mapping):
+        raise InputError(f"A {type(source).__name__} is no source.", hint="Give a dict or a fitted recipe.")
+    found = {}
+    for name, value in source.items():
+        if hasattr(value, "dump"):
+            value = value.dump()
+        elif hasattr(value, "ref"):
+            value = value.ref
+        found[name] = value
+    try:
+        return json.loads(json.dumps(found, default=str))
+    except ValueError as error:
+        raise InputError("The source cannot be written as JSON.", hint="Use names and numbers.") from error

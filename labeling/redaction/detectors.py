@@ -1,0 +1,242 @@
+"""Detectors: what looks at a picture and says where faces and plates are.
+
+A detector is anything with `name`, `kind` and `detect(bgr) -> list[Region]`, in pixels of the picture it was given.
+What ships: Haar cascades (in OpenCV's wheel: they find about half of the faces in street scenes, so review), and YuNet
+when `TILTH_FACE_MODEL` or an argument names its model file (they then find about 95 %).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from transforms.errors import SourceError
+
+WORK_SIDE = 1280  # detectors look at a copy of at most this many pixels on its long side
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle to hide, in pixels from the top left; `score` runs from 0 to 1 and compares within one detector."""
+
+    kind: str  # face | plate
+    x: float
+    y: float
+    w: float
+    h: float
+    score: float
+    detector: str
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+class Detector(Protocol):
+    name: str
+    kind: str
+
+    def detect(self, bgr) -> list[Region]: ...
+
+
+@dataclass(frozen=True)
+class HaarDetector:
+    """A cascade from OpenCV's wheel.
+
+    Args:
+        file: name of the cascade in `cv2.data.haarcascades`.
+        mirrored: look at the mirrored picture too (profile faces only know one side).
+        pad: share of the box added on each side; cascades mark the inner face, not hair and chin.
+    """
+
+    name: str
+    kind: str
+    file: str
+    scale: float = 1.1
+    neighbours: int = 1
+    mirrored: bool = False
+    pad: float = 0.2
+
+    def detect(self, bgr) -> list[Region]:
+        import cv2
+
+        small, factor = _shrink(bgr, WORK_SIDE)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        found = [(x, y, w, h, n) for (x, y, w, h), n in self._look(grey)]
+        if self.mirrored:
+            width = grey.shape[1]
+            found += [(width - x - w, y, w, h, n) for (x, y, w, h), n in self._look(cv2.flip(grey, 1))]
+        regions = [
+            # detectMultiScale2 counts the merged hits: a monotone score from it lets callers ask for more certainty
+            Region(self.kind, x / factor, y / factor, w / factor, h / factor, round(1 - 1 / (1 + n / 3), 4), self.name)
+            for x, y, w, h, n in found
+        ]
+        return clip([padded(region, self.pad) for region in regions], bgr.shape[1], bgr.shape[0])
+
+    def _look(self, grey):
+        boxes, counts = _cascade(self.file).detectMultiScale2(grey, self.scale, self.neighbours)
+        return [(tuple(map(float, box)), int(n)) for box, n in zip(boxes, counts, strict=True)]
+
+
+_local = threading.local()  # OpenCV's detector objects keep buffers: one of each per thread
+
+
+def _cascade(file: str):
+    import cv2
+
+    cascades = _local.__dict__.setdefault("cascades", {})
+    if file not in cascades:
+        cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, file))
+        if cascade.empty():
+            raise SourceError(f"OpenCV's cascade {file} is missing.", hint="Install opencv-python-headless 4.12.")
+        cascades[file] = cascade
+    return cascades[file]
+
+
+@dataclass(frozen=True)
+class YuNetDetector:
+    """YuNet faces through `cv2.FaceDetectorYN`, at two scales: small faces need pixels, large ones a smaller picture.
+
+    Source: opencv_zoo's face_detection_yunet_2023mar.onnx. Score 0.3 and 15 % padding are what measured best for
+    covering faces; OpenCV's own default of 0.9 misses more than half of them.
+    """
+
+    model: str
+    name: str = "yunet"
+    kind: str = "face"
+    least_score: float = 0.3
+    sides: tuple[int, ...] = (640, WORK_SIDE)
+    pad: float = 0.15
+
+    def detect(self, bgr) -> list[Region]:
+        import cv2
+
+        net = self._net()
+        regions, seen = [], set()
+        for side in self.sides:
+            small, factor = _shrink(bgr, side)
+            size = (small.shape[1], small.shape[0])
+            if size in seen:
+                continue
+            seen.add(size)
+            net.setInputSize(size)
+            try:
+                _, faces = net.detect(small)
+            except cv2.error as error:
+                raise SourceError(f"The face model {Path(self.model).name} cannot be run: {error.err}.") from error
+            for row in [] if faces is None else faces:
+                x, y, w, h = (float(v) / factor for v in row[:4])
+                regions.append(Region(self.kind, x, y, w, h, round(min(1.0, max(0.0, float(row[14]))), 4), self.name))
+        return clip([padded(region, self.pad) for region in regions], bgr.shape[1], bgr.shape[0])
+
+    def _net(self):
+        import cv2
+
+        nets = _local.__dict__.setdefault("nets", {})
+        if self not in nets:
+            path = Path(self.model)
+            if not path.is_file():
+                raise SourceError(
+                    f"There is no face model at {self.model}.", hint="Check TILTH_FACE_MODEL, or unset it to use Haar."
+                )
+            try:
+                nets[self] = cv2.FaceDetectorYN.create(str(path), "", (320, 320), self.least_score, 0.3, 5000)
+            except cv2.error as error:
+                raise SourceError(
+                    f"{path.name} is not a YuNet model that OpenCV can load.",
+                    hint="Use face_detection_yunet_2023mar.onnx (232,589 bytes).",
+                ) from error
+        return nets[self]
+
+
+@lru_cache(maxsize=16)
+def default_detectors(faces: bool = True, plates: bool = True, face_model: str | None = None) -> tuple[Detector, ...]:
+    """Return the detectors for faces and plates that this machine can run.
+
+    Args:
+        face_model: path of a YuNet file; without it the environment's `TILTH_FACE_MODEL`; without that, Haar cascades.
+    """
+    detectors: list[Detector] = []
+    if faces:
+        model = face_model or os.environ.get("TILTH_FACE_MODEL") or ""
+        if model:
+            detectors.append(YuNetDetector(model))
+        else:
+            detectors += [
+                HaarDetector("haar_frontal", "face", "haarcascade_frontalface_default.xml"),
+                HaarDetector("haar_frontal_alt2", "face", "haarcascade_frontalface_alt2.xml"),
+                HaarDetector("haar_profile", "face", "haarcascade_profileface.xml", mirrored=True),
+            ]
+    if plates:
+        detectors += [
+            HaarDetector("haar_plate", "plate", "haarcascade_russian_plate_number.xml", scale=1.05),
+            HaarDetector("haar_plate_16stages", "plate", "haarcascade_license_plate_rus_16stages.xml", scale=1.05),
+        ]
+    return tuple(detectors)
+
+
+def find_regions(bgr, detectors, least_score: float = 0.0, overlap: float = 0.5) -> list[Region]:
+    """Ask every detector and merge what overlaps: of two regions of one kind, the higher score stays.
+
+    Scores of different detectors do not compare, so a region swallowed by another one *widens* it to cover both:
+    redaction must not lose a pixel that any detector marked.
+    """
+    found = [
+        r for detector in detectors for r in detector.detect(bgr) if r.score >= least_score and r.w > 0 and r.h > 0
+    ]
+    return merge(found, overlap)
+
+
+def merge(regions: list[Region], overlap: float = 0.5) -> list[Region]:
+    """Non-maximum suppression per kind, in which the survivor grows to cover what it suppresses."""
+    kept: list[Region] = []
+    for region in sorted(regions, key=lambda r: -r.score):
+        for place, other in enumerate(kept):
+            if other.kind == region.kind and iou(other, region) >= overlap:
+                x, y = min(other.x, region.x), min(other.y, region.y)
+                right, bottom = max(other.x + other.w, region.x + region.w), max(other.y + other.h, region.y + region.h)
+                kept[place] = replace(other, x=x, y=y, w=right - x, h=bottom - y)
+                break
+        else:
+            kept.append(region)
+    return kept
+
+
+def iou(a, b) -> float:
+    """Intersection over union of two rectangles with x, y, w, h."""
+    wide = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    high = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    if wide <= 0 or high <= 0:
+        return 0.0
+    both = wide * high
+    return both / (a.w * a.h + b.w * b.h - both)
+
+
+def padded(region: Region, share: float) -> Region:
+    dx, dy = region.w * share, region.h * share
+    return replace(region, x=region.x - dx, y=region.y - dy, w=region.w + 2 * dx, h=region.h + 2 * dy)
+
+
+def clip(regions: list[Region], width: int, height: int) -> list[Region]:
+    """Cut regions to the picture, to a tenth of a pixel; what lies outside goes."""
+    cut = []
+    for r in regions:
+        left, top = round(max(0.0, r.x), 1), round(max(0.0, r.y), 1)
+        right, bottom = round(min(float(width), r.x + r.w), 1), round(min(float(height), r.y + r.h), 1)
+        if right > left and bottom > top:
+            cut.append(replace(r, x=left, y=top, w=round(right - left, 1), h=round(bottom - top, 1)))
+    return cut
+
+
+def _shrink(bgr, side: int):
+    import cv2
+
+    height, width = bgr.shape[:2]
+    factor = min(1.0, side / max(height, width))
+    if factor == 1.0:
+        return bgr, 1.0
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), factor

@@ -1,0 +1,309 @@
+"""Features: publish prepared tables as versioned feature groups, look at them, and read them back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from featurestore import FeatureStore
+from featurestore.compare import side_by_side
+from featurestore.intake import types_for_features
+from featurestore.wire import as_json, key_from_text
+from shell.state import state
+from shell.widgets import count, empty, guard, header, run_status, workspace
+from workspace.sql import connection, ident, text
+
+HISTORY_SHOWN = 200
+AT_IMPORT = "(when the dataset version was made)"
+PURPOSE = "publish"
+
+
+@st.cache_resource(show_spinner=False)
+def store(root: str) -> FeatureStore:
+    return FeatureStore(workspace())
+
+
+def main() -> None:
+    header("Features", "Versioned features of an entity: history for training, the newest record for predictions.")
+    fs = store(str(workspace().root))
+    with guard():
+        watch_publish()
+        groups = fs.groups()
+        datasets = workspace().datasets.list()
+        if not groups:
+            nothing_yet(bool(datasets))
+        if datasets:
+            with st.expander("Publish a dataset", icon=":material/publish:", expanded=not groups):
+                publish_form(fs, groups, datasets)
+        if groups:
+            group_list(groups)
+            names = [g["name"] for g in groups]
+            chosen = st.selectbox(
+                "Feature group", names, index=names.index(state().group) if state().group in names else 0
+            )
+            state().group = chosen
+            group_panel(fs, next(g for g in groups if g["name"] == chosen))
+
+
+def nothing_yet(has_data: bool) -> None:
+    """Say what a feature group is while there is none."""
+    wanted = empty(
+        "No feature group yet",
+        "A **feature group** keeps the columns of a prepared table by **key** (whom a row is about) and **event time** (from "
+        "when on it is true). Each publish is a version. Training sets are then built as of each label's time, so nothing "
+        "from the future leaks in, and the newest record of a key is one fast read away.",
+        icon=":material/inventory_2:",
+        action=None if has_data else "Import data first",
+        key="features",
+    )
+    if wanted:
+        st.switch_page("../pages/data.py")
+
+
+def watch_publish() -> None:
+    if run_id := state().runs.get(PURPOSE):
+        run_status(run_id, on_done=published, key=PURPOSE)
+
+
+def published(run) -> None:
+    outcome = run.outcome or {}
+    if outcome.get("unchanged"):
+        st.info(
+            f"{outcome['group']}: these rows are there already; version {outcome['version']} stays.",
+            icon=":material/check:",
+        )
+    else:
+        st.success(
+            f"{outcome['group']} version {outcome['version']}: {count(outcome['rows'])} rows published.",
+            icon=":material/check_circle:",
+        )
+
+
+def publish_form(fs: FeatureStore, groups: list[dict], datasets: list) -> None:
+    """Ask for data, key, event time and features, then publish as a run."""
+    left, middle, right = st.columns(3)
+    names = [d.name for d in datasets]
+    name = left.selectbox("Dataset", names, index=names.index(state().dataset) if state().dataset in names else 0)
+    versions = workspace().datasets.versions(name)
+    numbers = sorted((v.version for v in versions), reverse=True)
+    number = middle.selectbox("Version", numbers)
+    dataset = workspace().datasets.get(f"{name}@{number}")
+    group_names = [g["name"] for g in groups]
+    target = right.selectbox("Into", [*group_names, "New group"], index=len(group_names) if not groups else 0)
+    group = next((g for g in groups if g["name"] == target), None)
+    with connection() as con:
+        described = con.execute(f"DESCRIBE SELECT * FROM {dataset.sql()}").fetchall()
+    types = {column: kind for column, kind, *_ in described}
+    if group is None:
+        new_group_fields(fs, dataset, types)
+    else:
+        existing_group_fields(fs, dataset, types, group)
+
+
+def new_group_fields(fs: FeatureStore, dataset, types: dict[str, str]) -> None:
+    columns = list(types)
+    a, b, c = st.columns(3)
+    name = a.text_input(
+        "Name of the group", placeholder="apps", help="Letters, digits, - and _, beginning with a letter."
+    )
+    keys = b.multiselect("Key columns", columns, help="Together they say whom a row is about.")
+    times = [column for column, kind in types.items() if kind.startswith(("TIMESTAMP", "DATE"))]
+    event_time = c.selectbox(
+        "Event time", [*times, AT_IMPORT], help="From when on a row is true. Without a zone it is UTC."
+    )
+    description = st.text_input("Description", placeholder="One row per app, as of its last update")
+    features = types_for_features({k: v for k, v in types.items() if k not in (*keys, event_time)})
+    st.caption("Features: untick what does not belong, and say in a few words what each one means.")
+    table = [{"use": True, "feature": k, "type": v, "description": ""} for k, v in features.items()]
+    edited = st.data_editor(
+        table, key=f"new_features_{dataset.ref}", disabled=["feature", "type"], hide_index=True, width="stretch"
+    )
+    d, e = st.columns(2)
+    ttl = d.text_input("Valid for (TTL)", placeholder="for example 30d; empty: for ever")
+    online = e.toggle("Keep the newest record of each key for fast reads", value=True)
+    if st.button("Create and publish", type="primary", icon=":material/publish:", disabled=not (name and keys)):
+        chosen = {r["feature"]: {"type": r["type"], "description": r["description"] or ""} for r in edited if r["use"]}
+        fs.create_group(
+            name,
+            keys=keys,
+            event_time="event_time" if event_time == AT_IMPORT else event_time,
+            features=chosen,
+            ttl=ttl or None,
+            online=online,
+            description=description,
+        )
+        start_publish(fs, name, dataset, [*keys, *chosen], event_time)
+
+
+def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], group: dict) -> None:
+    known = {f["name"] for f in group["features"]}
+    keys = [k["name"] for k in group["keys"]]
+    event_time = group["event_time"] if group["event_time"] in types else AT_IMPORT
+    rest = {k: v for k, v in types.items() if k not in (*keys, group["event_time"], *known)}
+    more = st.multiselect("New features to add", list(rest), help="They make a new version of the definition.")
+    absent = sorted(known - set(types))
+    if missing := [k for k in keys if k not in types]:
+        st.warning(f"The dataset has no key column {', '.join(missing)}.", icon=":material/warning:")
+    if absent:
+        st.caption(f"Not in this dataset, so null in this version: {', '.join(absent)}.")
+    if st.button("Publish", type="primary", icon=":material/publish:", disabled=bool(missing)):
+        if more:
+            fs.change_group(group["name"], add=types_for_features({k: rest[k] for k in more}))
+        wanted = [*keys, *[f for f in types if f in known or f in more]]
+        start_publish(fs, group["name"], dataset, wanted, event_time)
+
+
+def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], event_time: str) -> None:
+    """Publish the chosen columns of a dataset version in a run."""
+    listed = ", ".join(map(ident, columns))
+    moment = (
+        f"CAST({text(dataset.created_at.isoformat())} AS TIMESTAMPTZ) AS event_time"
+        if event_time == AT_IMPORT
+        else ident(event_time)
+    )
+    query = f"SELECT {listed}, {moment} FROM {dataset.sql()}"
+    source = {k: dataset.lineage[k] for k in ("recipe", "fitted_recipe") if dataset.lineage.get(k)} | {
+        "dataset": dataset.ref
+    }
+
+    def work(handle) -> dict:
+        handle.progress(0.1, "checking and writing")
+        with connection() as con:
+            done = fs.publish(group, con.sql(query), source=source)
+        return {"group": group, "version": done.version, "rows": done.rows, "unchanged": done.unchanged}
+
+    run = workspace().runs.start("publish", f"Publish {dataset.ref} to {group}", work)
+    state().runs[PURPOSE] = run.id
+    state().group = group
+    st.rerun()
+
+
+def group_list(groups: list[dict]) -> None:
+    rows = [
+        {
+            "group": g["name"],
+            "key": ", ".join(k["name"] for k in g["keys"]),
+            "features": len(g["features"]),
+            "definition": g["definition_version"],
+            "data version": g["version"],
+            "rows": g["rows"],
+            "records online": g["online_records"],
+            "description": g["description"],
+        }
+        for g in groups
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def group_panel(fs: FeatureStore, group: dict) -> None:
+    with st.container(horizontal=True):
+        st.metric("Data version", group["version"], border=True)
+        st.metric("Definition version", group["definition_version"], border=True)
+        st.metric("Rows ever written", count(group["rows"]), border=True)
+        st.metric("Records online", count(group["online_records"]) if group["online"] else "off", border=True)
+        st.metric(
+            "Valid for", f"{group['ttl_seconds'] / 86400:g} days" if group["ttl_seconds"] else "ever", border=True
+        )
+    features, versions, record, use = st.tabs(["Features", "Versions", "Record", "Use in code"])
+    with features, guard():
+        features_tab(group)
+    with versions, guard():
+        versions_tab(fs, group)
+    with record, guard():
+        record_tab(fs, group)
+    with use:
+        use_tab(group)
+
+
+def features_tab(group: dict) -> None:
+    """Show all definition versions side by side: in which of them each feature is."""
+    latest = {f["name"]: f for f in group["features"]}
+    rows = []
+    for name, feature in latest.items():
+        row = {"feature": name, "type": feature["type"], "description": feature["description"]}
+        for definition in group["definitions"]:
+            row[f"definition {definition['version']}"] = name in {f["name"] for f in definition["features"]}
+        rows.append(row)
+    keys = ", ".join(f"`{k['name']}` ({k['type'] or 'set by the first rows'})" for k in group["keys"])
+    st.markdown(f"Key {keys} · event time `{group['event_time']}`")
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def versions_tab(fs: FeatureStore, group: dict) -> None:
+    versions = group["versions"]
+    if not versions:
+        st.info("Nothing is published yet.", icon=":material/info:")
+        return
+    rows = [
+        {
+            "version": v["version"],
+            "what": v["kind"],
+            "rows": v["rows"],
+            "definition": v["definition_version"],
+            "written": v["written_at"][:19].replace("T", " ") + " UTC",
+            "dataset": (v["source"] or {}).get("dataset", ""),
+            "recipe": recipe_name(v["source"]),
+        }
+        for v in reversed(versions)
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    filled = [v["version"] for v in versions if v["kind"] in ("publish", "put")]
+    if len(filled) < 2:
+        return
+    st.subheader("Two versions side by side", anchor=False)
+    a, b = st.columns(2)
+    left = a.selectbox("Left", filled, index=len(filled) - 2, key=f"left_{group['name']}")
+    right = b.selectbox("Right", filled, index=len(filled) - 1, key=f"right_{group['name']}")
+    shares = {f"missing (v{v})": st.column_config.NumberColumn(format="percent") for v in (left, right)}
+    st.dataframe(side_by_side(fs, group["name"], left, right), hide_index=True, width="stretch", column_config=shares)
+    st.caption("Each side describes the rows that this version added. Distinct counts are approximate.")
+
+
+def recipe_name(source: dict | None) -> str:
+    recipe = (source or {}).get("recipe", "")
+    return recipe.get("name", "recipe") if isinstance(recipe, dict) else str(recipe)
+
+
+def record_tab(fs: FeatureStore, group: dict) -> None:
+    names = ", ".join(k["name"] for k in group["keys"])
+    typed = st.text_input(
+        f"Key ({names})", key=f"key_{group['name']}", help="Several key columns: separated by commas."
+    )
+    if not typed:
+        return
+    key = key_from_text(fs, group["name"], typed)
+    if group["online"]:
+        record = fs.get(group["name"], key)
+        if record is None:
+            st.info("No record online: never written, deleted, or expired.", icon=":material/search_off:")
+        else:
+            shown = [{"column": k, "value": "" if v is None else str(v)} for k, v in as_json(record).items()]
+            st.dataframe(shown, hide_index=True, width="stretch")
+    if group["offline"]:
+        rows = fs.history(group["name"], key)
+        st.caption(f"History: {count(rows.num_rows)} rows, oldest event first.")
+        st.dataframe(rows.slice(max(0, rows.num_rows - HISTORY_SHOWN)).to_pandas(), hide_index=True, width="stretch")
+
+
+def use_tab(group: dict) -> None:
+    keys = ", ".join(f"{k['name']!r}: [...]" for k in group["keys"])
+    listed = ", ".join(repr(f"{group['name']}:{f['name']}") for f in group["features"][:4])
+    key = group["keys"][0]["name"] if len(group["keys"]) == 1 else "key"
+    st.markdown("A **training set**: labels, with what was known at the time of each.")
+    st.code(
+        f"from featurestore import FeatureStore\nimport pyarrow as pa\n\n"
+        f"fs = FeatureStore({str(workspace().root)!r})\n"
+        f'labels = pa.table({{{keys}, "ts": [...], "label": [...]}})\n'
+        f'train = fs.training_set(labels, [{listed}], time="ts")',
+        language="python",
+    )
+    st.markdown("The **newest record** of one key:")
+    st.code(f"fs.get({group['name']!r}, {key})", language="python")
+    st.markdown("The same **over HTTP** and on the **command line**:")
+    st.code(
+        f"tilth serve --port 8600\ncurl http://127.0.0.1:8600/v1/groups/{group['name']}/records/KEY\n"
+        f"tilth features get {group['name']} KEY",
+        language="bash",
+    )
+
+
+main()

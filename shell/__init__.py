@@ -1,0 +1,1 @@
+"""The frame around the pages: router, state, widgets, components and HTTP routes."""

@@ -1,0 +1,31 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared material: TILTH_SHARED, else ../shared; the test is skipped where it is missing."""
+    folder = Path(os.environ.get("TILTH_SHARED") or ROOT.parent / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"the shared material is not at {folder} (set TILTH_SHARED)")
+    return folder
+
+
+@pytest.fixture
+def tmp_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A new, empty workspace that TILTH_WORKSPACE names too."""
+    root = tmp_path / "ws"
+    monkeypatch.setenv("TILTH_WORKSPACE", str(root))
+    ws = Workspace.open(root)
+    yield ws
+    ws.close()

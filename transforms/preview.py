@@ -1,0 +1,214 @@
+"""Shows a recipe while it is edited: fits what changed, reads one page of rows, profiles columns over all rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from transforms import schema as types
+from transforms.engines import DuckDBEngine, connect, first_line, ident, text
+from transforms.errors import AppError, RecipeError
+from transforms.fields import kind_of
+from transforms.recipe import FittedRecipe, Recipe, _Running, at_step
+from transforms.transform import CombiningTransform
+
+BINS = 20
+FEW = 30  # a text column with at most so many values shows each of them
+PAGE = 1_000  # rows at most in one page
+CELL = 300  # characters of a cell that a page carries
+TABLES = 6  # results kept after steps that lose the order of rows
+EXACT = 2**53
+
+
+class Previewer:
+    """Previews recipes on one set of inputs. Threads may share it.
+
+    Args:
+        sources: {input: source} as `engines.DuckDBEngine` reads them (not relations).
+        identity: text that names exactly these sources, such as "main=apps@1".
+    """
+
+    def __init__(self, sources: Mapping[str, Any], identity: str):
+        self.con = connect()
+        self.engine = DuckDBEngine(self.con)
+        self.identity = identity
+        self._tables = {name: self.engine.table(source) for name, source in sources.items()}
+        self._states: OrderedDict[str, Any] = OrderedDict()
+        self._kept: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.RLock()
+
+    @property
+    def inputs(self) -> dict[str, dict[str, str]]:
+        """Return {input: {column: type name}}."""
+        return {name: types.names(table.schema()) for name, table in self._tables.items()}
+
+    def view(self, recipe: Recipe) -> View:
+        """Fit the recipe's steps where that was not done before and return its result, unread.
+
+        Raises:
+            AppError: the first step that cannot run, with its number and label.
+        """
+        with self._lock:
+            return self._view(recipe)
+
+    def _view(self, recipe: Recipe) -> View:
+        running, states, key = _Running(dict(self._tables)), {}, self.identity
+        aligned = key  # names the rows and their order: equal for steps that change cells only
+        for number, step in recipe.enabled():
+            key = _hash(key, step.transform, step.version, step.settings)
+            with at_step(number, step):
+                transform = step.build()
+                running.check(transform)
+                if transform.learns():
+                    if key not in self._states:
+                        self._states[key] = running.fit(transform)
+                        while len(self._states) > 500:
+                            self._states.popitem(last=False)
+                    states[step.id] = self._states[key]
+                try:
+                    running.apply(transform, states.get(step.id))
+                    running.table.schema()
+                except AppError:
+                    raise
+                except duckdb.Error as error:
+                    raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+                if transform.serving not in ("row", "fitted") or isinstance(transform, CombiningTransform):
+                    running.table = self._keep(key, running.table)
+                    aligned = key
+                elif transform.name.startswith("rows.filter"):
+                    aligned = key
+        content = recipe.dump() | {"inputs": self.inputs, "states": states, "fitted_on": {}}
+        return View(self, FittedRecipe.model_validate(content), running.table, key, aligned)
+
+    def _keep(self, key: str, table):
+        """Store a result whose rows have no order of their own, so that pages fit together."""
+        name = f"kept_{key[:24]}"
+        if key not in self._kept:
+            try:
+                self.con.execute(f"CREATE OR REPLACE TABLE {ident(name)} AS {self.engine.sql(table)}")
+            except duckdb.Error as error:
+                raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+        self._kept[key] = None
+        self._kept.move_to_end(key)
+        while len(self._kept) > TABLES:
+            old, _ = self._kept.popitem(last=False)
+            self.con.execute(f"DROP TABLE IF EXISTS {ident(f'kept_{old[:24]}')}")
+        return self.engine.backend.table(name)
+
+
+class View:
+    """The table after some steps: pages of rows and facts of columns are read when asked for."""
+
+    def __init__(self, previewer: Previewer, fitted: FittedRecipe, table, key: str, aligned: str):
+        self.fitted = fitted
+        self.key = key
+        self.aligned = aligned
+        self.schema = table.schema()
+        self._con = previewer.con
+        self._sql = previewer.engine.sql(table)
+        self._count: int | None = None
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """Return [{name, type, kind}]."""
+        return [{"name": c, "type": types.to_name(d), "kind": kind_of(d)} for c, d in self.schema.items()]
+
+    @property
+    def sql(self) -> str:
+        return self._sql
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        if self._count is None:
+            self._count = self._run(f"SELECT count(*) FROM ({self._sql})").to_arrow_table().to_pylist()[0]["count_star()"]
+        return self._count
+
+    def rows(self, offset: int = 0, limit: int = 100, columns: Sequence[str] | None = None) -> list[list[Any]]:
+        """Return a page of at most 1,000 rows as lists of JSON values, in the table's own order."""
+        chosen = ", ".join(ident(c) for c in columns) if columns else "*"
+        limit, offset = max(0, min(int(limit), PAGE)), max(0, int(offset))
+        page = self._run(f"SELECT {chosen} FROM ({self._sql}) LIMIT {limit} OFFSET {offset}").to_arrow_table()
+        return [[_cell(v) for v in row] for row in zip(*(c.to_pylist() for c in page.columns), strict=True)] if page.num_columns else []
+
+    def profile(self, columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return facts of columns over all rows, in two queries.
+
+        Returns:
+            {column: {rows, missing, distinct (approximate), min, max, mean, bins: [counts] | values: [[value, count]]}}.
+        """
+        names = [c for c in (columns or self.schema) if c in self.schema]
+        asked = ["count(*) AS n"]
+        for i, c in enumerate(names):
+            x, kind = ident(c), kind_of(self.schema[c])
+            asked += [f"count({x}) AS known_{i}", f"approx_count_distinct({x}) AS distinct_{i}" if kind != "any" else f"NULL AS distinct_{i}"]
+            if kind == "number":
+                finite = f"CASE WHEN isfinite({x}::DOUBLE) THEN {x}::DOUBLE END"
+                asked += [f"min({finite}) AS low_{i}", f"max({finite}) AS high_{i}", f"avg({finite}) AS mean_{i}"]
+            elif kind == "time":
+                asked += [f"min({x}) AS low_{i}", f"max({x}) AS high_{i}"]
+        first = self._run(f"SELECT {', '.join(asked)} FROM ({self._sql})").to_arrow_table().to_pylist()[0]
+        self._count = first["n"]
+        counted, shapes = [], {}
+        for i, c in enumerate(names):
+            x, kind, low, high = ident(c), kind_of(self.schema[c]), first.get(f"low_{i}"), first.get(f"high_{i}")
+            if kind == "number" and low is not None and high > low:
+                shapes[c] = "bins"
+                place = f"least({BINS - 1}, floor(({x}::DOUBLE - {low!r}) / {(high - low)!r} * {BINS}))::INTEGER"
+                counted.append(f"histogram(CASE WHEN isfinite({x}::DOUBLE) THEN {place} END) AS h_{i}")
+            elif kind == "time" and low is not None and high > low:
+                shapes[c] = "bins"
+                span = f"date_diff('second', {_moment(low)}, {_moment(high)})"
+                place = f"least({BINS - 1}, floor(date_diff('second', {_moment(low)}, {x}::TIMESTAMP) / greatest({span}, 1) * {BINS}))::INTEGER"
+                counted.append(f"histogram({place}) AS h_{i}")
+            elif kind != "any" and (first[f"distinct_{i}"] or 0) <= FEW:
+                shapes[c] = "values"
+                counted.append(f"histogram({x}::VARCHAR) AS h_{i}")
+        second = self._run(f"SELECT {', '.join(counted)} FROM ({self._sql})").to_arrow_table().to_pylist()[0] if counted else {}
+        found = {}
+        for i, c in enumerate(names):
+            facts = {"rows": first["n"], "missing": first["n"] - first[f"known_{i}"], "distinct": first[f"distinct_{i}"]}
+            facts |= {"min": _cell(first.get(f"low_{i}")), "max": _cell(first.get(f"high_{i}")), "mean": _cell(first.get(f"mean_{i}"))}
+            pairs = dict(second.get(f"h_{i}") or [])
+            if shapes.get(c) == "bins":
+                facts["bins"] = [pairs.get(b, 0) for b in range(BINS)]
+            elif shapes.get(c) == "values":
+                facts["values"] = sorted(([_cell(v), n] for v, n in pairs.items()), key=lambda p: (-p[1], str(p[0])))
+            found[c] = facts
+        return found
+
+    def _run(self, query: str):
+        try:
+            cursor = self._con.cursor()
+            cursor.execute("SET TimeZone='UTC'")
+            return cursor.sql(query)
+        except duckdb.Error as error:
+            raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+
+
+def _moment(value: Any) -> str:
+    return f"TIMESTAMP {text(value.isoformat(sep=' ')[:26].split('+')[0] if hasattr(value, 'hour') else value.isoformat())}"
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as JSON can carry it and a grid can show it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= EXACT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat(sep=" ") if hasattr(value, "hour") and hasattr(value, "year") else value.isoformat()
+    shown = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return shown if len(shown) <= CELL else shown[:CELL] + "…"
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
