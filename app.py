@@ -9,15 +9,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import altair  # noqa: E402, F401  heavy imports happen once, here, not in the first visitor's rerun
-import duckdb  # noqa: E402, F401
-import ibis  # noqa: E402, F401
-import pandas  # noqa: E402, F401
-import pyarrow  # noqa: E402, F401
-import streamlit as st  # noqa: E402
+import altair  # noqa: F401  heavy imports happen once, here, not in the first visitor's rerun
+import duckdb  # noqa: F401
+import ibis  # noqa: F401
+import pandas  # noqa: F401
+import pyarrow  # noqa: F401
+import streamlit as st
 
-import transforms  # noqa: E402, F401
-from shell.routes import middleware, routes  # noqa: E402
+import transforms  # noqa: F401
+from shell.routes import middleware, routes
 
 
 @asynccontextmanager
@@ -28,7 +28,9 @@ async def lifespan(app):
     yield {}
 
 
-app = st.App(str(Path(__file__).parent / "shell" / "main.py"), routes=routes(), middleware=middleware(), lifespan=lifespan)
+app = st.App(
+    str(Path(__file__).parent / "shell" / "main.py"), routes=routes(), middleware=middleware(), lifespan=lifespan
+)
 
 if __name__ == "__main__":
     app.run()

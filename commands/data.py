@@ -129,9 +129,12 @@ def runs(
 @user_errors
 def doctor(ctx: typer.Context, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Check the installation and the workspace, and clear what killed programs left behind."""
+    from featurestore import doctor as features
     from workspace.doctor import examine
 
     checks = examine(ctx.meta.get("tilth.workspace"))
+    if all(check["ok"] for check in checks if check["name"] in ("packages", "workspace", "catalog")):
+        checks += features.examine(open_workspace(ctx))
     lines = [f"{'ok  ' if check['ok'] else 'BAD '} {check['name']}: {check['message']}" for check in checks]
     emit(ctx, {"checks": checks}, "\n".join(lines))
     if not all(check["ok"] for check in checks):

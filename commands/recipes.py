@@ -14,7 +14,8 @@ from transforms.errors import InputError
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE.json", help="A recipe file, or a fitted one.")]
 InputOption = Annotated[
-    list[str], typer.Option("--input", metavar="[PORT=]DATA", help="A file, dataset or dataset@version; the first one is main.")
+    list[str],
+    typer.Option("--input", metavar="[PORT=]DATA", help="A file, dataset or dataset@version; the first one is main."),
 ]
 StateOption = Annotated[Path | None, typer.Option("--state", help="A fitted recipe: run with what it has learnt.")]
 
@@ -39,15 +40,24 @@ def transforms(
     found = [catalog.get(name)] if name else catalog.all_transforms()
     listed = [describe(cls) for cls in found]
     if name and not as_json:
-        emit(ctx, listed, f"{name}: {found[0].label}\n\n{(found[0].__doc__ or '').strip()}\n\nExample: {json.dumps(listed[0]['examples'][0], default=str)}")
+        emit(
+            ctx,
+            listed,
+            f"{name}: {found[0].label}\n\n{(found[0].__doc__ or '').strip()}\n\nExample: {json.dumps(listed[0]['examples'][0], default=str)}",
+        )
         return
-    emit(ctx, listed, lambda: table([{k: t[k] for k in ("id", "label", "serving")} for t in listed], ["id", "label", "serving"]))
+    emit(
+        ctx,
+        listed,
+        lambda: table([{k: t[k] for k in ("id", "label", "serving")} for t in listed], ["id", "label", "serving"]),
+    )
 
 
 def describe(cls) -> dict[str, Any]:
     """Return what the contract asks of a transform: id, label, family, serving, covers, settings schema, examples."""
     examples = [
-        {"settings": dict(e.settings), "before": dict(e.before), "after": dict(e.after), "others": dict(e.others)} for e in cls.examples
+        {"settings": dict(e.settings), "before": dict(e.before), "after": dict(e.after), "others": dict(e.others)}
+        for e in cls.examples
     ]
     return {
         "id": cls.name,
@@ -68,7 +78,7 @@ def describe(cls) -> dict[str, Any]:
 def check(
     ctx: typer.Context,
     recipe: RecipeArgument,
-    input: InputOption,  # noqa: A002 - the contract's word
+    input: InputOption,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,12 +102,16 @@ def check(
 def run(
     ctx: typer.Context,
     recipe: RecipeArgument,
-    input: InputOption,  # noqa: A002
+    input: InputOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .json file.")],
     engine: Annotated[str, typer.Option("--engine", help="duckdb or spark.")] = "duckdb",
     state: StateOption = None,
-    save_state: Annotated[Path | None, typer.Option("--save-state", help="Where to write the fitted recipe [OUTPUT.recipe.json].")] = None,
-    memory: Annotated[str | None, typer.Option("--memory", help="Memory cap such as 2GB; more is spilled to disk.")] = None,
+    save_state: Annotated[
+        Path | None, typer.Option("--save-state", help="Where to write the fitted recipe [OUTPUT.recipe.json].")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="Memory cap such as 2GB; more is spilled to disk.")
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,17 +121,37 @@ def run(
     if engine not in ("duckdb", "spark"):
         raise InputError(f"There is no engine {engine!r}.", hint="Choose duckdb or spark.")
     loaded = load(state or recipe)
+    if state and (steps := unfitted(loaded)):
+        raise InputError(
+            f"{str(state)!r} is not a fitted recipe: step {steps[0]!r} has not learnt anything yet.",
+            hint="Give the file that an earlier `tilth run` wrote, or leave --state out.",
+        )
+    state_path = save_state or output.with_name(output.name + ".recipe.json")
+    if not state_path.parent.is_dir():
+        raise InputError(f"There is no folder {str(state_path.parent)!r}.")
     begun = time.perf_counter()
     with opened(ctx, input, memory=memory) as (con, sources, note):
         runner = engine_for(engine, con)
         sources = spark_files(sources, con) if engine == "spark" else sources
-        fitted = loaded if hasattr(loaded, "states") and state else loaded.fit(sources, engine=runner, fitted_on=note, on_step=_progress(as_json))
+        fitted = (
+            loaded
+            if hasattr(loaded, "states") and state
+            else loaded.fit(sources, engine=runner, fitted_on=note, on_step=_progress(as_json))
+        )
         rows, columns = write(runner, fitted.expression(sources, engine=runner), output)
-    state_path = save_state or output.with_name(output.name + ".recipe.json")
     fitted.save(state_path)
     seconds = round(time.perf_counter() - begun, 3)
-    result = {"rows": rows, "columns": columns, "seconds": seconds, "engine": engine, "state_path": str(state_path), "output": str(output)}
-    emit(ctx, result, f"{output}: {rows:,} rows, {len(columns)} columns in {seconds:.1f} s. Fitted recipe: {state_path}")
+    result = {
+        "rows": rows,
+        "columns": columns,
+        "seconds": seconds,
+        "engine": engine,
+        "state_path": str(state_path),
+        "output": str(output),
+    }
+    emit(
+        ctx, result, f"{output}: {rows:,} rows, {len(columns)} columns in {seconds:.1f} s. Fitted recipe: {state_path}"
+    )
 
 
 @user_errors
@@ -126,9 +160,14 @@ def export(
     recipe: RecipeArgument,
     kind: Annotated[str, typer.Option("--as", help="pandas, sql, ibis, notebook or sklearn.")] = "pandas",
     state: StateOption = None,
-    input: Annotated[list[str] | None, typer.Option("--input", metavar="[PORT=]DATA", help="Data to fit on, if the recipe is not fitted.")] = None,  # noqa: A002
+    input: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="[PORT=]DATA", help="Data to fit on, if the recipe is not fitted."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write [standard output].")] = None,
-    dialect: Annotated[str, typer.Option("--dialect", help="For SQL: duckdb, databricks, bigquery, postgres …")] = "duckdb",
+    dialect: Annotated[
+        str, typer.Option("--dialect", help="For SQL: duckdb, databricks, bigquery, postgres …")
+    ] = "duckdb",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,7 +183,10 @@ def export(
                 loaded = loaded.fit(sources, con, fitted_on=note)
         elif unfitted(loaded):
             step = unfitted(loaded)[0]
-            raise InputError(f"Step {step!r} has not learnt anything yet.", hint="Give --state FITTED.json, or --input DATA to fit on.")
+            raise InputError(
+                f"Step {step!r} has not learnt anything yet.",
+                hint="Give --state FITTED.json, or --input DATA to fit on.",
+            )
         elif not loaded.inputs:
             raise InputError("The recipe names no input columns.", hint="Give --input DATA.")
         else:
@@ -210,7 +252,10 @@ class opened:
             name, _, version = found.name.rpartition("@")
             note.setdefault("inputs", {})[port] = found.name
             if port == "main":
-                note |= {"dataset": name or found.name, "version": int(version) if name and version.isdecimal() else None}
+                note |= {
+                    "dataset": name or found.name,
+                    "version": int(version) if name and version.isdecimal() else None,
+                }
         if "main" not in sources:
             raise InputError("The main input is missing.", hint="Give --input DATA.")
         note["rows"] = con.execute(f"SELECT count(*) FROM {sources['main'].sql()}").fetchall()[0][0]
@@ -226,7 +271,9 @@ def split_port(given: str, *, first: bool) -> tuple[str, str]:
     if equals and port.replace("_", "a").isalnum() and not Path(given).exists():
         return port, data
     if not first:
-        raise InputError(f"The input {given!r} has no name.", hint="Write --input NAME=DATA for every input after the first.")
+        raise InputError(
+            f"The input {given!r} has no name.", hint="Write --input NAME=DATA for every input after the first."
+        )
     return "main", given
 
 

@@ -1,8 +1,9 @@
-"""Two versions of a group side by side: how each feature's values differ. One aggregate query per version."""
+"""Two versions of a group side by side: how the values differ (one aggregate query per version), and the recipes."""
 
 from __future__ import annotations
 
 from featurestore.store import FeatureStore
+from transforms import Recipe, Step
 from workspace import sql as q
 
 
@@ -38,7 +39,7 @@ def summary(fs: FeatureStore, group: str, version: int) -> dict[str, dict]:
 
 
 def side_by_side(fs: FeatureStore, group: str, left: int, right: int) -> list[dict]:
-    """Return one row per feature of either version: `feature`, `change` (new, gone, same, differs) and both summaries."""
+    """Return one row per feature of either version: `feature`, `change` (new, gone, same, differs) and both summaries; same ones last."""
     one, other = summary(fs, group, left), summary(fs, group, right)
     rows = []
     for name in dict.fromkeys([*one, *other]):
@@ -51,4 +52,46 @@ def side_by_side(fs: FeatureStore, group: str, left: int, right: int) -> list[di
             row[f"{measure} (v{left})"] = a[measure] if a else None
             row[f"{measure} (v{right})"] = b[measure] if b else None
         rows.append(row)
-    return rows
+    return sorted(rows, key=lambda row: row["change"] == "same")
+
+
+def recipe_changes(fs: FeatureStore, group: str, left: int, right: int) -> list[str] | None:
+    """Return one sentence per step that differs between the recipes of two versions; None if one was made without."""
+    sources = {v["version"]: v["source"] or {} for v in fs.describe(group)["versions"]}
+    recipes = [sources[number].get("fitted_recipe") for number in (left, right)]
+    if None in recipes:
+        return None
+    numbered = (enumerate(Recipe.from_dict(recipe).steps, start=1) for recipe in recipes)
+    before, after = ({step.id: (place, step) for place, step in steps} for steps in numbered)
+    said = []
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            said.append(f"{_where(*before[key])} was taken out.")
+        elif key not in before:
+            said.append(f"{_where(*after[key])} is new: {_settings(after[key][1])}.")
+        else:
+            said += _step_changes(*after[key], before[key][1])
+    return said
+
+
+def _where(place: int, step: Step) -> str:
+    return f'Step {place} "{step.label()}"'
+
+
+def _step_changes(place: int, new: Step, old: Step) -> list[str]:
+    where = _where(place, new)
+    if new.transform != old.transform:
+        return [f'{where} takes the place of "{old.label()}".']
+    if new.enabled != old.enabled:
+        return [f"{where} was switched {'on' if new.enabled else 'off'}."]
+    changed = [k for k in dict.fromkeys([*old.settings, *new.settings]) if old.settings.get(k) != new.settings.get(k)]
+    return [f"{where}: {k} was {_short(old.settings.get(k))} and is {_short(new.settings.get(k))}." for k in changed]
+
+
+def _settings(step: Step) -> str:
+    return ", ".join(f"{name} {_short(value)}" for name, value in step.settings.items()) or "no settings"
+
+
+def _short(value) -> str:
+    said = ", ".join(map(str, value)) if isinstance(value, list) else "not set" if value is None else str(value)
+    return said if len(said) <= 80 else f"{said[:77]}…"

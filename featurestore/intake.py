@@ -37,6 +37,7 @@ WHOLE = (
 FLOATS = ("FLOAT", "DOUBLE")
 NAIVE_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 EXACT_IN_FLOAT = 2**53
+FROM_RECIPE = ("recipe", "recipe_inputs", "fitted_recipe")  # what `workspace.running.run_recipe` leaves in the lineage
 
 
 class BatchRejected(InputError):
@@ -103,8 +104,7 @@ def _as_view(ws, table, batch: Batch, stack: ExitStack) -> None:
             return
         table = ws.datasets.get(str(table))
     if hasattr(table, "sql") and hasattr(table, "content_hash"):  # a DatasetVersion
-        batch.source = {"dataset": f"{table.name}@{table.version}"}
-        batch.source |= {k: table.lineage[k] for k in ("recipe", "fitted_recipe") if table.lineage.get(k)}
+        batch.source = source_of(table)
         con.execute(f"CREATE VIEW batch AS SELECT * FROM {table.sql()}")
         return
     module = type(table).__module__.partition(".")[0]
@@ -121,6 +121,11 @@ def _as_view(ws, table, batch: Batch, stack: ExitStack) -> None:
         return
     batch.from_pandas = module == "pandas"
     con.register("batch", as_arrow(table))
+
+
+def source_of(dataset) -> dict:
+    """Return where rows of a dataset version come from: the dataset, and the recipe that made it with its other inputs."""
+    return {"dataset": dataset.ref} | {k: dataset.lineage[k] for k in FROM_RECIPE if dataset.lineage.get(k)}
 
 
 def needs_reading(table) -> bool:

@@ -31,11 +31,6 @@ def files(root: Path, group: Group) -> tuple[str, ...]:
     return _files(str(folder(root, group)), group.table_version) if group.table_version >= 0 else ()
 
 
-def forget_files() -> None:
-    """Drop the cached file lists (after an erasure rewrote a table)."""
-    _files.cache_clear()
-
-
 def select(root: Path, group: Group, *, version: int | None = None, as_of_us: int | None = None, features=None) -> str:
     """Return SQL of the group's rows: keys, event time, features, written_at, version, is_deleted, _seq.
 
@@ -69,6 +64,11 @@ def select(root: Path, group: Group, *, version: int | None = None, as_of_us: in
     # files may lack features that were added later: the typed empty rows bring them in as nulls
     listed = ", ".join(map(q.ident, names))
     return f"SELECT {listed} FROM ({_empty(group, wanted)} UNION ALL BY NAME SELECT * FROM {scan}){condition}"
+
+
+def key_test(group: Group, values: tuple) -> tuple[str, list]:
+    """Return SQL that is true for the rows of one key, and the values to bind."""
+    return " AND ".join(f"{q.ident(k.name)} = ?" for k in group.keys), list(values)
 
 
 def _empty(group: Group, features: list[Column]) -> str:

@@ -12,12 +12,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from featurestore import offline
 from featurestore.groups import Column, Group, split_reference
 from featurestore.intake import NAIVE_TIMES, cast_sql, first_row, utc_micros
+from featurestore.stopping import Steps
 from transforms.errors import ColumnNotFound, InputError
 from workspace import sql as q
+
+if TYPE_CHECKING:
+    from workspace.runs import RunHandle
 
 ROWS_MOST = 2**40  # rows that a group can ever hold: leaves 87 bits for the event time
 
@@ -37,13 +42,22 @@ class Wanted:
 
 
 def join(
-    root: Path, labels, wanted: Sequence[Wanted], time: str, *, as_of_us=None, per_feature=False, from_pandas=False
+    root: Path,
+    labels,
+    wanted: Sequence[Wanted],
+    time: str,
+    *,
+    as_of_us=None,
+    per_feature=False,
+    from_pandas=False,
+    handle: RunHandle | None = None,
 ):
     """Return the labels with the wanted features behind, as an Arrow table with the same rows in the same order.
 
     Args:
         labels: Arrow table.
         time: name of the label column with the moment of the prediction.
+        handle: for progress and cancel.
     """
     import numpy as np
     import pyarrow as pa
@@ -52,12 +66,14 @@ def join(
     rows = labels.num_rows
     result = labels
     with q.connection() as con:
+        steps = Steps(handle, con)
         spine = pa.table(list(columns.values()), names=[f"c{i}" for i in range(len(columns))])
         con.register("spine", spine.append_column("row", pa.array(np.arange(rows))))
         place = {name: f"c{i}" for i, name in enumerate(columns)}
         types = {name: kind for name, kind, *_ in con.execute("DESCRIBE spine").fetchall()}
         moment = _moment(con, time, place[time], types[place[time]])
-        for part in wanted:
+        for number, part in enumerate(wanted):
+            steps.begin(0.5 * number / len(wanted), f"joining group {part.group.name} as of each row's time")
             keys = [
                 _label_key(con, part.group, key, column, place[column], types[place[column]], from_pandas)
                 for key, column in zip(part.group.keys, part.keys, strict=True)
@@ -67,6 +83,7 @@ def join(
                 raise AssertionError(f"{found.num_rows} rows for {rows} labels from group {part.group.name!r}")
             for name, column in zip(part.names, found.columns, strict=True):
                 result = result.append_column(name, column)
+        steps.end()
     return result
 
 

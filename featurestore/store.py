@@ -13,32 +13,29 @@ For a group without offline store step 5 comes first and is the commit; the cata
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import hashlib
 import json
 import os
 import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from featurestore import catalog, intake, offline, point_in_time
-from featurestore.catalog import Published
+from featurestore import catalog, intake, offline, point_in_time, repair
+from featurestore.deleting import bury
+from featurestore.deleting import erase as erase_key
 from featurestore.encoding import (
-    RecordFormat,
     encode_key,
-    encode_keys,
     from_microseconds,
     key_values,
     read_moment,
     to_microseconds,
 )
 from featurestore.groups import (
-    SQL_TYPES,
     Column,
     Group,
     check_group_name,
@@ -49,13 +46,17 @@ from featurestore.groups import (
 )
 from featurestore.intake import first_row
 from featurestore.locks import held
-from featurestore.online import ROWS_AT_ONCE, OnlineStore
+from featurestore.online import OnlineStore
 from featurestore.point_in_time import NaiveTimeWarning
+from featurestore.publishing import Publisher
 from transforms.errors import Conflict, InputError, NotFound
 from workspace import Workspace, tables
 from workspace import sql as q
 from workspace.schema.base import now as utc_now
 from workspace.schema.features import FeatureDefinitionRow, FeatureGroupRow, FeatureViewRow
+
+if TYPE_CHECKING:
+    from workspace.runs import RunHandle
 
 LOCK_TIMEOUT_S = 600
 MANIFEST = b"tilth_training_set"  # key in the Arrow schema of a training set
@@ -100,8 +101,8 @@ class FeatureStore:
         self.ws = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
         self.online = OnlineStore(self.ws.root / "online.sqlite")
         self._clock = clock
+        self._publisher = Publisher(self.ws, self.online, clock)
         self._lock_timeout_s = lock_timeout_s
-        self._formats: dict[tuple[int, int], RecordFormat] = {}
         self._local = threading.local()
         self._repair_on_open()
 
@@ -335,19 +336,20 @@ class FeatureStore:
 
     # ---------------------------------------------------------------- writing
 
-    def publish(self, group: str, table, *, source=None) -> Publication:
+    def publish(self, group: str, table, *, source=None, handle: RunHandle | None = None) -> Publication:
         """Write a whole batch as the next version of a group; the same batch again changes nothing.
 
         Args:
             table: Arrow, pandas, Polars, DuckDB relation, record batch reader, file path, dataset name or version.
             source: where it comes from: `{"recipe": …, "dataset": …}` or a fitted recipe; kept with the version.
+            handle: for progress and cancel; a cancel that comes before the commit leaves nothing.
 
         Raises:
             BatchRejected: some row has a wrong type, an unknown column, a null key or a null event time. Nothing was written.
         """
         self._group(group)
         with intake.opened(self.ws, table) as batch, self._writing(group) as current:
-            return self._write(current, batch, "publish", {**batch.source, **_source(source)} or None)
+            return self._write(current, batch, "publish", {**batch.source, **_source(source)} or None, handle)
 
     def put(self, group: str, record_or_records: Mapping | Iterable[Mapping], *, source=None) -> Publication:
         """Write one record or a few, online and offline together; a record that is stored already changes nothing."""
@@ -360,199 +362,22 @@ class FeatureStore:
             with intake.opened(self.ws, table) as batch:
                 return self._write(current, batch, "put", _source(source) or None)
 
-    def _write(self, group: Group, batch: intake.Batch, kind: str, source: dict | None) -> Publication:
+    def _write(self, group: Group, batch: intake.Batch, kind: str, source: dict | None, handle=None) -> Publication:
+        if handle:
+            handle.progress(0.1, "checking every row")
         if not first_row(batch.con, "SELECT 1 FROM batch LIMIT 1"):
             return Publication(group.name, group.version, 0, unchanged=True)
         checked = intake.check(group, batch)
         for warning in batch.warnings:
             warnings.warn(warning, NaiveTimeWarning, stacklevel=4)
-        done = self._land(group, batch.con, checked.select, checked.keys, kind, source, hashed=sorted(batch.types))
+        done = self._publisher.land(
+            group, batch.con, checked.select, checked.keys, kind, source, hashed=sorted(batch.types), handle=handle
+        )
         version, rows = (done.version, done.rows) if done else (None, 0)
         if done is None:
             with self.ws.reading() as session:
                 version = catalog.group_named(session, group.name).version
         return Publication(group.name, version, rows, unchanged=done is None, warnings=tuple(batch.warnings))
-
-    def _land(
-        self,
-        group: Group,
-        con,
-        select: str,
-        keys: Sequence[Column],
-        kind: str,
-        source: dict | None,
-        *,
-        hashed: Sequence[str],
-        deleted: bool = False,
-    ) -> Published | None:
-        """Write checked rows of the view `batch` and make them visible; None when they were there already."""
-        written_at = max(to_microseconds(self._clock()), group.last_written_at + 1)
-        version = group.version + 1
-        typed = dataclasses.replace(group, keys=tuple(keys))
-        rows_sql = (
-            f"SELECT {select}, make_timestamptz({written_at}) AS written_at, CAST({version} AS BIGINT) AS version, "
-            f"{'true' if deleted else 'false'} AS is_deleted, "
-            f"{group.next_seq} + row_number() OVER () - 1 AS _seq FROM batch"
-        )
-        with nullcontext(offline.folder(self.ws.root, group)) if group.offline else self.ws.scratch("online") as folder:
-            new = tables.write_files(con, rows_sql, folder)
-            path = folder / new[0].name
-            committed = False
-            try:
-                scan = f"read_parquet({q.text(str(path))})"
-                facts = _facts(con, typed, scan, hashed)
-                tied = facts.tied or self._meets_older(con, typed, scan, facts)
-                if self._is_there(con, typed, scan, facts, kind, tied):
-                    return None
-                table_version = group.table_version
-                if group.offline:
-                    schema = tables.schema_of(con, rows_sql)
-                    about = {"tilth": kind, "group": group.name, "version": str(version), "content": facts.content}
-                    table_version = tables.commit(folder, new, "append", schema, about)
-                    committed = True
-                done = Published(
-                    kind=kind,
-                    rows=facts.rows,
-                    content_hash=facts.content,
-                    version=version,
-                    table_version=table_version,
-                    first_seq=group.next_seq,
-                    written_at=written_at,
-                    min_event_time=facts.first_us,
-                    max_event_time=facts.last_us,
-                    may_tie=tied,
-                    keys=[[k.name, k.type] for k in keys],
-                    source=source,
-                )
-                records = self._online_records(con, typed, scan, unique=facts.unique_keys)
-                if group.offline:
-                    try:
-                        self._make_visible(group, done)
-                    except BaseException:
-                        self._undo_commit(group)
-                        raise
-                    if group.online:
-                        self._write_online(group, version, records)
-                else:
-                    self.online.write(group.id, version, records, dataclasses.asdict(done))
-                    self._make_visible(group, done)
-            finally:
-                if not committed:
-                    path.unlink(missing_ok=True)
-        self._tidy(group)
-        return done
-
-    def _write_online(self, group: Group, version: int, records: Iterable) -> None:
-        try:
-            self.online.write(group.id, version, records)
-        except sqlite3.OperationalError as error:
-            raise Conflict(
-                f"Version {version} of group {group.name!r} is published, but its online records could not be written: {error}.",
-                hint="Make room and run `tilth features reconcile`; until then online gives the version before.",
-            ) from error
-
-    def _make_visible(self, group: Group, done: Published) -> None:
-        with self.ws.session() as session:
-            catalog.make_visible(session, group, done, utc_now())
-            ref = f"{group.name}@{done.version}"
-            source = done.source or {}
-            detail = {"rows": done.rows, "content": done.content_hash}
-            self.ws.audit.record(f"feature_group.{done.kind}", ref, detail, session=session)
-            if source.get("dataset"):
-                self.ws.lineage.add("dataset", str(source["dataset"]), "feature_group", ref, done.kind, session=session)
-            if source.get("recipe"):
-                recipe = source["recipe"]
-                named = recipe.get("name", "recipe") if isinstance(recipe, Mapping) else str(recipe)
-                self.ws.lineage.add("recipe", named, "feature_group", ref, done.kind, session=session)
-            if source.get("file"):
-                self.ws.lineage.add("file", str(source["file"]), "feature_group", ref, done.kind, session=session)
-
-    def _undo_commit(self, group: Group) -> None:
-        restored = offline.roll_back(self.ws.root, group)
-        if restored != group.table_version:
-            self._point_at(group, restored)
-
-    def _point_at(self, group: Group, table_version: int) -> None:
-        with self.ws.session() as session:
-            row = session.get(FeatureGroupRow, group.id)
-            row.table_version = table_version
-            row.revision += 1
-
-    def _tidy(self, group: Group) -> None:
-        """Merge what many small writes left; readers keep the old files until the catalog names the merged one."""
-        if not group.offline:
-            return
-        with self.ws.reading() as session:
-            group = catalog.group_named(session, group.name)
-        with q.connection() as con:
-            merged = offline.compact(self.ws.root, group, con)
-        if merged is not None:
-            self._point_at(group, merged)
-
-    def _meets_older(self, con, group: Group, scan: str, facts: _Facts) -> bool:
-        """Return whether a row of the file has the key and event time of an older row."""
-        if not group.offline or group.max_event_time is None or facts.first_us > group.max_event_time:
-            return False
-        older = offline.select(self.ws.root, group, features=[])
-        same = " AND ".join(f"n.{q.ident(c)} = o.{q.ident(c)}" for c in [*group.key_names, group.event_time])
-        return first_row(con, f"SELECT 1 FROM {scan} n SEMI JOIN ({older}) o ON {same} LIMIT 1") is not None
-
-    def _is_there(self, con, group: Group, scan: str, facts: _Facts, kind: str, tied: bool) -> bool:
-        """Return whether writing the file would change nothing."""
-        if kind == "publish":
-            with self.ws.reading() as session:
-                return catalog.publication_with_content(session, group, facts.content) is not None
-        if kind != "put" or facts.tied:
-            return False
-        if not group.offline:
-            stored = [
-                self.online.find(group.id, row[0]) for row in _flat(self._online_records(con, group, scan, unique=True))
-            ]
-            fresh = _flat(self._online_records(con, group, scan, unique=True))
-            return all(old == (row[1], row[3], row[4]) for old, row in zip(stored, fresh, strict=True))
-        if not tied:
-            return False
-        columns = [*group.key_names, group.event_time]
-        same = " AND ".join(f"n.{q.ident(c)} = o.{q.ident(c)}" for c in columns)
-        equal = " AND ".join(
-            # 0.0 = -0.0, so their texts are compared as well
-            f"n.{q.ident(f.name)} IS NOT DISTINCT FROM o.{q.ident(f.name)} AND "
-            f"CAST(n.{q.ident(f.name)} AS VARCHAR) IS NOT DISTINCT FROM CAST(o.{q.ident(f.name)} AS VARCHAR)"
-            if f.type == "float64"
-            else f"n.{q.ident(f.name)} IS NOT DISTINCT FROM o.{q.ident(f.name)}"
-            for f in group.features
-        )
-        older = offline.select(self.ws.root, group)
-        parts = ", ".join(f"o.{q.ident(c)}" for c in columns)
-        latest = (
-            f"SELECT o.* FROM ({older}) o SEMI JOIN {scan} n ON {same} "
-            f"QUALIFY row_number() OVER (PARTITION BY {parts} ORDER BY o._seq DESC) = 1"
-        )
-        kept = f"{same} AND NOT o.is_deleted AND {equal}" if equal else f"{same} AND NOT o.is_deleted"
-        return first_row(con, f"SELECT 1 FROM {scan} n ANTI JOIN ({latest}) o ON {kept} LIMIT 1") is None
-
-    def _online_records(self, con, group: Group, scan: str, *, unique: bool) -> Iterator[Iterator[tuple]]:
-        """Yield batches of (key, event time, seq, deleted, value): the newest record of each key in a scan."""
-        event = q.ident(group.event_time)
-        keys = ", ".join(map(q.ident, group.key_names))
-        features = "".join(f", {q.ident(f.name)}" for f in group.features)
-        newest = f"SELECT max(struct_pack(t := {event}, s := _seq)).s FROM {scan} GROUP BY {keys}"
-        where = "" if unique else f" WHERE _seq IN ({newest})"
-        query = f"SELECT epoch_us({event}), _seq, CAST(is_deleted AS TINYINT), {keys}{features} FROM {scan}{where}"
-        packer = self._format(group, group.definition_version)
-        first_feature = 3 + len(group.keys)
-        reader = con.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-        for record_batch in reader:
-            table = _table_of(record_batch)
-            keys_of = encode_keys(group.keys, table.select(range(3, first_feature)))
-            values = packer.pack_table(table.select(range(first_feature, table.num_columns)))
-            times, seqs, deleted = (table.column(i).to_pylist() for i in range(3))
-            values = (
-                [b"" if gone else value for gone, value in zip(deleted, values, strict=True)]
-                if any(deleted)
-                else values
-            )
-            yield zip(keys_of, times, seqs, deleted, values, strict=True)
 
     # ---------------------------------------------------------------- deleting
 
@@ -573,7 +398,7 @@ class FeatureStore:
                 return Publication(group, current.version, 0, unchanged=True)
             packed = encode_key(current.keys, values)
             if erase:
-                return self._erase(current, values, packed)
+                return Publication(group, erase_key(self._publisher, current, values, packed).version, 0)
             stored = self._newest_event(current, values, packed)
             try:
                 at = to_microseconds(read_moment(event_time)) if event_time is not None else None
@@ -588,23 +413,7 @@ class FeatureStore:
                     f"The record of {key!r} is newer than this delete ({from_microseconds(stored).isoformat()}).",
                     hint="Delete at a later event time, or leave it out.",
                 )
-            return self._bury(current, values, packed, at, hard)
-
-    def _bury(self, group: Group, values: tuple, packed: bytes, at: int, hard: bool) -> Publication:
-        import pyarrow as pa
-
-        columns = {k.name: pa.array([v], intake._arrow_type(k.type)) for k, v in zip(group.keys, values, strict=True)}
-        columns[group.event_time] = pa.array([at], pa.timestamp("us", "UTC"))
-        names = [q.ident(c) for c in columns]
-        names += [f"CAST(NULL AS {SQL_TYPES[f.type]}) AS {q.ident(f.name)}" for f in group.features]
-        with q.connection() as con:
-            con.register("batch", pa.table(columns))
-            done = self._land(
-                group, con, ", ".join(names), group.keys, "delete", None, hashed=list(columns), deleted=True
-            )
-        if hard and group.online:
-            self.online.remove(group.id, packed, done.version, (at, done.first_seq))
-        return Publication(group.name, done.version, 1)
+            return Publication(group, bury(self._publisher, current, values, packed, at, hard).version, 1)
 
     def _newest_event(self, group: Group, values: tuple, packed: bytes) -> int | None:
         if group.online:
@@ -613,48 +422,6 @@ class FeatureStore:
         rows = self._history(group, values)
         column = rows.column(group.event_time)
         return to_microseconds(column[-1].as_py()) if rows.num_rows else None
-
-    def _erase(self, group: Group, values: tuple, packed: bytes) -> Publication:
-        """Rewrite the offline table without a key, then delete the old files."""
-        version, written_at = group.version + 1, max(to_microseconds(self._clock()), group.last_written_at + 1)
-        erased, table_version = 0, group.table_version
-        old = offline.files(self.ws.root, group)
-        where = offline.folder(self.ws.root, group)
-        if old:
-            test, bound = _key_test(group, values)
-            with q.connection() as con:
-                scan = f"read_parquet({q.texts(old)}, union_by_name = true)"
-                erased = first_row(con, f"SELECT count(*) FROM {scan} WHERE {test}", bound)[0]
-                kept = con.sql(f"SELECT * FROM {scan} WHERE NOT ({test})", params=bound)
-                schema = tables.schema_of(con, kept)
-                new = tables.write_files(con, kept, where)
-            table_version = tables.commit(where, new, "overwrite", schema, {"tilth": "erase", "group": group.name})
-        done = Published(
-            "erase", 0, "", version, table_version, group.next_seq, written_at, None, None, False, [], None
-        )
-        try:
-            with self.ws.session() as session:
-                catalog.make_visible(session, group, done, utc_now())
-                self.ws.audit.record(
-                    "feature_group.erase", f"{group.name}@{version}", {"rows": erased}, session=session
-                )
-        except BaseException:
-            if group.offline:
-                self._undo_commit(group)
-            raise
-        if group.online:
-            self.online.remove(group.id, packed, version, None)
-        self._delete_unread_files(group.name)
-        return Publication(group.name, version, 0)
-
-    def _delete_unread_files(self, name: str) -> None:
-        """Delete files that the visible version does not read: what an erasure left behind."""
-        with self.ws.reading() as session:
-            group = catalog.group_named(session, name)
-        read = set(offline.files(self.ws.root, group))
-        for path in offline.folder(self.ws.root, group).glob("*.parquet"):
-            if str(path) not in read:
-                path.unlink()
 
     # ---------------------------------------------------------------- reading online
 
@@ -702,7 +469,7 @@ class FeatureStore:
             group = self._group(group.name, fresh=True)
         record = dict(zip(group.key_names, values, strict=True))
         record[group.event_time] = from_microseconds(event_time)
-        self._format(group, written).unpack(blob, record)
+        self._publisher.format(group, written).unpack(blob, record)
         if written != group.definition_version:
             record = {**record, **{n: record.get(n) for n in group.feature_names}}
         return record if features is None else {name: record[name] for name in features}
@@ -718,6 +485,7 @@ class FeatureStore:
         *,
         per_feature: bool = False,
         join_keys: Mapping[str, Mapping[str, str]] | None = None,
+        handle: RunHandle | None = None,
     ):
         """Return the labels with the features that were known at each label's time, as an Arrow table.
 
@@ -732,6 +500,7 @@ class FeatureStore:
             as_of: only what was written at or before this moment.
             per_feature: take the last non-null value of each feature instead of the newest record.
             join_keys: label columns that hold a group's keys where they are named otherwise: `{"users": {"id": "buyer"}}`.
+            handle: for progress and cancel.
         """
         chosen = self._features_of(features)
         as_of_us = _moment_us(as_of, "as_of")
@@ -748,7 +517,14 @@ class FeatureStore:
             )
         wanted = point_in_time.choose(chosen, groups, table.column_names, join_keys)
         result = point_in_time.join(
-            self.ws.root, table, wanted, time, as_of_us=as_of_us, per_feature=per_feature, from_pandas=from_pandas
+            self.ws.root,
+            table,
+            wanted,
+            time,
+            as_of_us=as_of_us,
+            per_feature=per_feature,
+            from_pandas=from_pandas,
+            handle=handle,
         )
         manifest = {
             "features": chosen,
@@ -779,7 +555,7 @@ class FeatureStore:
         return self._history(current, key_values(current.keys, key, group)).drop_columns(["_seq"])
 
     def _history(self, group: Group, values: tuple):
-        test, bound = _key_test(group, values)
+        test, bound = offline.key_test(group, values)
         query = f"SELECT * FROM ({offline.select(self.ws.root, group)}) WHERE {test} ORDER BY {q.ident(group.event_time)}, _seq"
         with q.connection() as con:
             return con.sql(query, params=bound).to_arrow_table()
@@ -833,79 +609,23 @@ class FeatureStore:
             One dict per group: `group`, `keys` (compared), `repaired` (keys that differed), `messages`.
         """
         names = [group] if group else [g["name"] for g in self.groups()]
-        return [self._reconcile(name) for name in names]
-
-    def _reconcile(self, name: str) -> dict:
-        with self._writing(name) as group:
-            messages = list(self._local.repairs)
-            if swept := offline.sweep(self.ws.root, group):
-                messages.append(f"{swept} files of publishes that never finished were deleted")
-            report = {"group": name, "keys": 0, "repaired": 0, "messages": messages}
-            if not (group.online and group.offline) or any(k.type is None for k in group.keys):
-                return report
-            rows = f"({offline.select(self.ws.root, group)})"
-            with q.connection() as con:
-                expected = {}
-                for batch in self._online_records(con, group, rows, unique=False):
-                    expected.update({key: None if deleted else (at, seq) for key, at, seq, deleted, _ in batch})
-                stored = {key: None if gone else (at, seq) for key, at, seq, gone in self.online.scan(group.id)}
-                wrong = sum(stored.get(key) != value for key, value in expected.items())
-                wrong += sum(key not in expected for key, value in stored.items() if value is not None)
-                report["keys"] = len(expected)
-                if wrong:
-                    records = self._online_records(con, group, rows, unique=False)
-                    self.online.write(group.id, group.version, records, replace=True)
-                    messages.append(f"{wrong} online records differed from the offline store and were written again")
-                report["repaired"] = wrong
-            return report
+        reports = []
+        for name in names:
+            with self._writing(name) as current:
+                reports.append(repair.reconcile(self._publisher, current, self._local.repairs))
+        return reports
 
     def _repair_on_open(self) -> None:
         """Finish or take back what a killed publish left, group by group; skip those that somebody is writing."""
         with self.ws.reading() as session:
             groups = catalog.groups(session)
         for group in groups:
-            if self._is_damaged(group):
+            if repair.is_damaged(self._publisher, group):
                 with held(self._lock_path(group.name), f"Group {group.name!r}", 0) as free:
                     if free:
                         with self.ws.reading() as session:
                             fresh = catalog.group_named(session, group.name)
-                        self._repair(fresh)
-
-    def _is_damaged(self, group: Group) -> bool:
-        newest = tables.table_version(offline.folder(self.ws.root, group)) if group.offline else None
-        if newest is not None and newest != group.table_version:
-            return True
-        return group.online and self.online.applied(group.id) != group.version
-
-    def _repair(self, group: Group) -> list[str]:
-        """Bring Delta table, catalog and online records of a group together; the lock is held."""
-        said = []
-        if group.offline:
-            newest = tables.table_version(offline.folder(self.ws.root, group))
-            if newest is not None and newest != group.table_version:
-                self._undo_commit(group)
-                said.append("a publish that did not finish was taken back")
-        if not group.online:
-            return said
-        applied = self.online.applied(group.id)
-        if applied < group.version and group.offline:
-            with self.ws.reading() as session:
-                missing = [p for p in catalog.publications(session, group) if p.version > applied]
-            erased = any(p.kind == "erase" for p in missing)
-            newer = "" if erased else f" WHERE version > {applied}"
-            rows = f"(SELECT * FROM ({offline.select(self.ws.root, group)}){newer})"
-            with q.connection() as con:
-                records = self._online_records(con, group, rows, unique=False)
-                self.online.write(group.id, group.version, records, replace=erased)
-            if erased:
-                self._delete_unread_files(group.name)
-            said.append(f"online records of version {applied + 1} to {group.version} were written")
-        elif applied > group.version and not group.offline:
-            pending = self.online.pending_publication(group.id)
-            if pending and pending["version"] == group.version + 1:
-                self._make_visible(group, Published(**pending))
-                said.append(f"version {pending['version']} was entered in the catalog")
-        return said
+                        repair.repair(self._publisher, fresh)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Group]:
@@ -915,8 +635,8 @@ class FeatureStore:
             with self.ws.reading() as session:
                 group = catalog.group_named(session, name)
             self._local.repairs = []
-            if self._is_damaged(group):
-                self._local.repairs = self._repair(group)
+            if repair.is_damaged(self._publisher, group):
+                self._local.repairs = repair.repair(self._publisher, group)
                 with self.ws.reading() as session:
                     group = catalog.group_named(session, name)
             yield group
@@ -946,42 +666,6 @@ class FeatureStore:
             self._local.catalog = con
         return con.execute("PRAGMA data_version").fetchone()[0]
 
-    def _format(self, group: Group, definition_version: int) -> RecordFormat:
-        found = self._formats.get((group.id, definition_version))
-        if found is None:
-            found = RecordFormat(definition_version, group.definitions[definition_version])
-            self._formats[group.id, definition_version] = found
-        return found
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What one query says about a written file."""
-
-    rows: int
-    first_us: int
-    last_us: int
-    tied: bool
-    unique_keys: bool
-    content: str
-
-
-def _facts(con, group: Group, scan: str, hashed: Sequence[str]) -> _Facts:
-    keys = ", ".join(map(q.ident, group.key_names))
-    event = q.ident(group.event_time)
-    columns = ", ".join(map(q.ident, hashed))
-    rows, first, last, moments, unique = first_row(
-        con,
-        f"SELECT count(*), epoch_us(min({event})), epoch_us(max({event})), count(DISTINCT hash({keys}, {event})), "
-        f"count(DISTINCT hash({keys})) FROM {scan}",
-    )
-    tied = moments < rows
-    place = ", _seq - (SELECT min(_seq) FROM " + scan + ")" if tied else ""  # which of two ties comes later is content
-    one = f"hash({columns}, is_deleted{place})"
-    both = first_row(con, f"SELECT bit_xor({one}), sum(CAST({one} AS HUGEINT)) FROM {scan}")
-    content = hashlib.sha256(json.dumps([list(hashed), rows, *map(str, both)]).encode()).hexdigest()
-    return _Facts(rows, first, last, tied, unique == rows, content)
-
 
 def manifest_of(table) -> dict | None:
     """Return the manifest of a training set (features, exact group versions, as_of), or None."""
@@ -995,10 +679,6 @@ def _definition(group_id: int, version: int, features: Sequence[Column]) -> Feat
     )
 
 
-def _key_test(group: Group, values: tuple) -> tuple[str, list]:
-    return " AND ".join(f"{q.ident(k.name)} = ?" for k in group.keys), list(values)
-
-
 def _moment_us(value, what: str) -> int | None:
     if value is None:
         return None
@@ -1006,17 +686,6 @@ def _moment_us(value, what: str) -> int | None:
         return to_microseconds(read_moment(value))
     except ValueError as error:
         raise InputError(f"{what} {value!r} is no moment.", hint="Give a datetime or ISO 8601 text.") from error
-
-
-def _table_of(record_batch):
-    import pyarrow as pa
-
-    return pa.Table.from_batches([record_batch])
-
-
-def _flat(batches: Iterable[Iterable[tuple]]) -> Iterator[tuple]:
-    for batch in batches:
-        yield from batch
 
 
 def _source(source) -> dict:
@@ -1027,6 +696,8 @@ def _source(source) -> dict:
         content = source.dump()
         fitted_on = content.get("fitted_on") or {}
         found = {"recipe": content.get("name", "recipe"), "fitted_recipe": content}
+        if others := {port: ref for port, ref in fitted_on.get("inputs", {}).items() if port != "main"}:
+            found["recipe_inputs"] = others
         if fitted_on.get("dataset"):
             found["dataset"] = "@".join(
                 str(p) for p in (fitted_on["dataset"], fitted_on.get("version")) if p is not None

@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 50  # of a facet without a value: one report for each
 OPERATORS = (">=", "<=", ">", "<", "=")
-NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE")
+NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+)
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 
 PRE_TRAINING = ("CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL")
@@ -88,7 +100,11 @@ class Choice:
     def __str__(self) -> str:
         if self.operator:
             return f"{self.column} {self.operator} {self.bound}"
-        return f"{self.column} = {self.values[0]}" if len(self.values) == 1 else f"{self.column} in ({', '.join(self.values)})"
+        return (
+            f"{self.column} = {self.values[0]}"
+            if len(self.values) == 1
+            else f"{self.column} in ({', '.join(self.values)})"
+        )
 
 
 @dataclass(frozen=True)
@@ -196,7 +212,10 @@ def measure(
     for column in filter(None, (label, group, predicted)):
         _check_column(column, types)
     if not facets:
-        raise InputError("No group to protect was named.", hint="Name a column and its value or threshold, such as sex=Female or age>40.")
+        raise InputError(
+            "No group to protect was named.",
+            hint="Name a column and its value or threshold, such as sex=Female or age>40.",
+        )
     good = _positive_choice(con, source, label, positive, types)
     wanted = [_facet_choice(con, source, f, types) if isinstance(f, str) else f for f in facets]
     for choice in wanted:
@@ -321,7 +340,9 @@ def _count(con, source, choices, types, outcome, predicted_outcome, group) -> li
     facets = []
     for place, choice in enumerate(choices):
         if choice.values or choice.operator:
-            facets.append(f"CASE {_predicate(choice, types[choice.column])} WHEN true THEN 'd' WHEN false THEN 'a' END AS f{place}")
+            facets.append(
+                f"CASE {_predicate(choice, types[choice.column])} WHEN true THEN 'd' WHEN false THEN 'a' END AS f{place}"
+            )
         else:
             facets.append(f"{_known(choice.column, types)}::VARCHAR AS f{place}")
     stratum = f"{_known(group, types)}::VARCHAR" if group else "NULL::VARCHAR"
@@ -370,7 +391,9 @@ def _predicate(choice: Choice, dtype: str) -> str:
     """Return SQL that is true, false or (for a missing value) null."""
     column = _known(choice.column, {choice.column: dtype})
     if choice.operator:
-        return f"({column} {choice.operator} CAST({text(choice.bound)} AS {dtype if not _is_number(dtype) else 'DOUBLE'}))"
+        return (
+            f"({column} {choice.operator} CAST({text(choice.bound)} AS {dtype if not _is_number(dtype) else 'DOUBLE'}))"
+        )
     return f"({column} IN ({', '.join(_literal(v, dtype) for v in choice.values)}))"
 
 
@@ -387,21 +410,30 @@ def _check_choice(choice: Choice, dtype: str) -> None:
             f"{choice} is a threshold, but column {choice.column!r} is not a number or date ({dtype.lower()}).",
             hint=f"Name a value ({choice.column}=…), or change the column's type with a recipe first.",
         )
-    wanted = ([(choice.bound, "DOUBLE" if _is_number(dtype) else dtype)] if choice.operator else [(v, dtype) for v in choice.values])
+    wanted = (
+        [(choice.bound, "DOUBLE" if _is_number(dtype) else dtype)]
+        if choice.operator
+        else [(v, dtype) for v in choice.values]
+    )
     for said, kind in wanted:
         try:
             fits = duckdb.execute(f"SELECT TRY_CAST({text(said)} AS {kind})").fetchall()[0][0] is not None
         except duckdb.Error:
             fits = False
         if not fits:
-            raise InputError(f"{said!r} does not fit column {choice.column!r} ({dtype.lower()}).", hint="Write a value as the table shows it.")
+            raise InputError(
+                f"{said!r} does not fit column {choice.column!r} ({dtype.lower()}).",
+                hint="Write a value as the table shows it.",
+            )
 
 
 def _facet_choice(con, source, written: str, types) -> Choice:
     choice = parse_choice(written, types)
     if len(choice.values) == 1 and "," in choice.values[0]:
         # "Black,Other" means two values, unless the table holds that very text.
-        whole = con.execute(f"SELECT count(*) FROM {source} WHERE {ident(choice.column)}::VARCHAR = {text(choice.values[0])}").fetchall()
+        whole = con.execute(
+            f"SELECT count(*) FROM {source} WHERE {ident(choice.column)}::VARCHAR = {text(choice.values[0])}"
+        ).fetchall()
         if not whole[0][0]:
             return Choice(choice.column, tuple(part.strip() for part in choice.values[0].split(",")))
     return choice
@@ -418,7 +450,9 @@ def _positive_choice(con, source, label: str, positive, types) -> Choice:
     elif not isinstance(positive, Choice):
         positive = Choice(label, tuple(positive))
     if not positive.values and not positive.operator:
-        raise InputError("No favourable outcome was named.", hint="Name the value (or values) of the label that is good to get.")
+        raise InputError(
+            "No favourable outcome was named.", hint="Name the value (or values) of the label that is good to get."
+        )
     _check_choice(positive, types[label])
     if not con.execute(f"SELECT count(*) FROM {source} WHERE {_predicate(positive, types[label])}").fetchall()[0][0]:
         raise InputError(f"No row has {positive}.", hint=_values_hint(con, source, label))
@@ -435,7 +469,9 @@ def _values_hint(con, source, column: str) -> str:
 # ---- from counts to metrics
 
 
-def _facet_bias(choice: Choice, in_d: str, cells: list[_Cell], good: Choice, group: str | None, predicted: str | None) -> FacetBias:
+def _facet_bias(
+    choice: Choice, in_d: str, cells: list[_Cell], good: Choice, group: str | None, predicted: str | None
+) -> FacetBias:
     """Return the metrics of one group; `in_d` is what its cells have as `facet`."""
     excluded = {
         "facet": sum(c.n for c in cells if c.facet is None),
@@ -454,7 +490,10 @@ def _facet_bias(choice: Choice, in_d: str, cells: list[_Cell], good: Choice, gro
     if not counts["n_d"]:
         raise InputError(f"No row with a known outcome has {choice}.", hint="Look at the column's values.")
     if not counts["n_a"]:
-        raise InputError(f"Every row has {choice}; there is nobody to compare with.", hint="Name a value or threshold that some rows do not meet.")
+        raise InputError(
+            f"Every row has {choice}; there is nobody to compare with.",
+            hint="Name a value or threshold that some rows do not meet.",
+        )
     positives, rows = counts["n_a_pos"] + counts["n_d_pos"], counts["n_a"] + counts["n_d"]
     share_a, share_d = counts["n_a_pos"] / counts["n_a"], counts["n_d_pos"] / counts["n_d"]
     notes = []
@@ -472,7 +511,11 @@ def _facet_bias(choice: Choice, in_d: str, cells: list[_Cell], good: Choice, gro
         excluded["group"] = sum(c.n for c in usable if c.group is None)
         metrics["CDDL"] = conditional_disparity(_strata(usable, in_d, "label")) if 0 < positives < rows else None
         if metrics["CDDL"] is None:
-            notes.append(f"CDDL is not defined: every row has {good}, or none has." if excluded["group"] < rows else "CDDL is not defined: no stratum is known.")
+            notes.append(
+                f"CDDL is not defined: every row has {good}, or none has."
+                if excluded["group"] < rows
+                else "CDDL is not defined: no stratum is known."
+            )
     confusion = {}
     if predicted:
         judged = [c for c in usable if c.predicted is not None]
@@ -482,14 +525,18 @@ def _facet_bias(choice: Choice, in_d: str, cells: list[_Cell], good: Choice, gro
             "d": _confusion(c for c in judged if c.facet == in_d),
         }
         if not confusion["a"].rows or not confusion["d"].rows:
-            raise InputError(f"There is no known prediction for {choice} or for the rest.", hint=f"Look at the column {predicted!r}.")
+            raise InputError(
+                f"There is no known prediction for {choice} or for the rest.", hint=f"Look at the column {predicted!r}."
+            )
         metrics |= prediction_metrics(confusion["a"], confusion["d"])
         if metrics["DI"] is None:
             notes.append(f"Nobody is predicted {good}: DI is not defined.")
         if group:
             metrics["CDDPL"] = conditional_disparity(_strata(judged, in_d, "predicted"))
         metrics = {name: metrics[name] for name in (*PRE_TRAINING, *POST_TRAINING) if name in metrics}
-    notes += [f"{n:,} row{'' if n == 1 else 's'} without a known {_EXCLUDED[what]}." for what, n in excluded.items() if n]
+    notes += [
+        f"{n:,} row{'' if n == 1 else 's'} without a known {_EXCLUDED[what]}." for what, n in excluded.items() if n
+    ]
     facts = _Facts(choice, good, share_a, share_d, counts, confusion)
     readings = tuple(Reading(m, NAMES[m], v, _says(m, v, facts, group), severity(m, v)) for m, v in metrics.items())
     return FacetBias(choice.column, choice.shown, counts, metrics, readings, tuple(notes), excluded, confusion)
@@ -581,13 +628,21 @@ def _says(metric: str, value: float | None, facts: _Facts, group: str | None) ->
             return f"{who} gets {facts.good} as often as the rest {rates}."
         return f"{who} gets {facts.good} {points} {'less' if value > 0 else 'more'} often than the rest {rates}."
     if metric == "KL":
-        return "The rest has an outcome that this group never has." if math.isinf(value) else f"Telling the two groups' outcomes apart: {value:.3f} nats; 0 is no difference."
+        return (
+            "The rest has an outcome that this group never has."
+            if math.isinf(value)
+            else f"Telling the two groups' outcomes apart: {value:.3f} nats; 0 is no difference."
+        )
     if metric == "JS":
         return f"{value / math.log(2):.1%} of the largest possible difference (ln 2), the same in both directions."
     if metric == "LP":
         return f"The outcome shares lie {value:.3f} apart; 1.414 is the most."
     if metric in ("TVD", "KS"):
-        return f"{abs(value):.1%} of one group would need another outcome to match the other." if metric == "TVD" else f"The largest gap of one outcome is {points}."
+        return (
+            f"{abs(value):.1%} of one group would need another outcome to match the other."
+            if metric == "TVD"
+            else f"The largest gap of one outcome is {points}."
+        )
     if metric in ("CDDL", "CDDPL"):
         what = "rejections" if metric == "CDDL" else "predicted rejections"
         if level:
@@ -596,7 +651,11 @@ def _says(metric: str, value: float | None, facts: _Facts, group: str | None) ->
     if metric == "DPPL":
         return _compare(value, f"{who} is predicted {facts.good}", points, "often")
     if metric == "DI":
-        return f"{who} is predicted {facts.good} {value:.2f} times as often as the rest; below 0.80 breaks the four-fifths rule." if math.isfinite(value) else "Only this group is predicted the favourable outcome."
+        return (
+            f"{who} is predicted {facts.good} {value:.2f} times as often as the rest; below 0.80 breaks the four-fifths rule."
+            if math.isfinite(value)
+            else "Only this group is predicted the favourable outcome."
+        )
     if metric == "RD":
         return _compare(value, f"Of those who deserve {facts.good}, {who} is found", points, "often")
     if metric == "SD":
@@ -629,4 +688,8 @@ def _tilt(value: float, what: str, *, more_is_worse_for_a: bool) -> str:
     if abs(value) < 0.0005:
         return f"Both groups are {what} to the same degree."
     more_for_group = value > 0 if more_is_worse_for_a else value < 0
-    return f"This group is {what} {'more' if more_for_group else 'less'} often than the rest ({abs(value):.2f})." if math.isfinite(value) else "One of the groups is never predicted this outcome."
+    return (
+        f"This group is {what} {'more' if more_for_group else 'less'} often than the rest ({abs(value):.2f})."
+        if math.isfinite(value)
+        else "One of the groups is never predicted this outcome."
+    )

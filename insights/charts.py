@@ -31,7 +31,15 @@ MAX_COLOURS = 8
 MAX_FACETS = 6
 OTHER, MISSING = "(other)", "(missing)"
 PALETTE = ["#2F7D5B", "#C2703D", "#4B6EA8", "#B8912F", "#8A5A9C", "#3E97A3", "#B04A5A", "#6E7F3A", "#8C948F"]
-SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2629746, "quarter": 7889238, "year": 31556952}
+SECONDS = {
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604800,
+    "month": 2629746,
+    "quarter": 7889238,
+    "year": 31556952,
+}
 
 NEEDS = {
     "histogram": "How are the values of a number or date spread?",
@@ -143,7 +151,9 @@ class _Builder:
         Numbers and dates with many values are cut into five classes of about equal size.
         """
         name = f"{ident(column)}::VARCHAR"
-        known = f"{ident(column)} IS NOT NULL" + (f" AND NOT isnan({ident(column)})" if self.types[column] in ("FLOAT", "DOUBLE") else "")
+        known = f"{ident(column)} IS NOT NULL" + (
+            f" AND NOT isnan({ident(column)})" if self.types[column] in ("FLOAT", "DOUBLE") else ""
+        )
         gap = f"CASE WHEN NOT ({known}) THEN {text(MISSING)}"
         missing = one_row(self.con, f"SELECT count(*) FROM {self.source} WHERE NOT ({known})")[0]
         rows = self.con.execute(
@@ -153,7 +163,9 @@ class _Builder:
         tail = [MISSING] if missing else []
         if len(values) <= most:
             if self.kind(column) in ("number", "time", "bool"):
-                order = f"SELECT {name} FROM {self.source} WHERE {known} GROUP BY {ident(column)} ORDER BY {ident(column)}"
+                order = (
+                    f"SELECT {name} FROM {self.source} WHERE {known} GROUP BY {ident(column)} ORDER BY {ident(column)}"
+                )
                 values = [value for (value,) in self.con.execute(order).fetchall()]
             return f"({gap} ELSE {name} END)", values + tail
         if self.kind(column) in ("number", "time") and self.spec.kind != "bar":
@@ -170,7 +182,11 @@ class _Builder:
         cuts = sorted(set(cuts))
         shown = [f"{cut:g}" if isinstance(cut, int | float) else f"{cut:%Y-%m-%d}" for cut in cuts]
         literals = [repr(cut) if isinstance(cut, int | float) else f"TIMESTAMP '{cut}'" for cut in cuts]
-        names = [f"up to {shown[0]}", *[f"{a} to {b}" for a, b in zip(shown, shown[1:], strict=False)], f"over {shown[-1]}"]
+        names = [
+            f"up to {shown[0]}",
+            *[f"{a} to {b}" for a, b in zip(shown, shown[1:], strict=False)],
+            f"over {shown[-1]}",
+        ]
         whens = " ".join(f"WHEN {x} <= {cut} THEN {text(name)}" for cut, name in zip(literals, names, strict=False))
         return f"({gap} {whens} ELSE {text(names[-1])} END)", [*names, *tail]
 
@@ -193,7 +209,16 @@ class _Builder:
         used = self.total - sum(self.left_out.values())
         left_out = {why: n for why, n in self.left_out.items() if n}
         return ChartData(
-            self.spec, table, self.total, used, left_out, tuple(self.notes), self.titles, self.kinds, self.orders, self.shape
+            self.spec,
+            table,
+            self.total,
+            used,
+            left_out,
+            tuple(self.notes),
+            self.titles,
+            self.kinds,
+            self.orders,
+            self.shape,
         )
 
     def arrow(self, query: str):
@@ -208,7 +233,7 @@ class _Builder:
         gone = " OR ".join(f"{sql} IS NULL" for sql in values.values())
         low = " OR ".join(f"{values[role]} <= 0" for role, (_, log) in columns.items() if log) or "false"
         missing, not_positive = one_row(
-            self.con, f"SELECT count_if({gone}), count_if(NOT ({gone}) AND ({low})) FROM {self.source}"
+            self.con, f"SELECT count(*) FILTER ({gone}), count(*) FILTER (NOT ({gone}) AND ({low})) FROM {self.source}"
         )
         names = " or ".join(column for column, _ in columns.values())
         self.left_out[f"without a known {names}"] = missing
@@ -277,7 +302,9 @@ class _Builder:
         split, _ = self.split()
         by = "".join(f", {role}" for role in self.orders if role != "x")
         known = self.with_y()
-        values = self.known(known, f", {name} AS x{split}") if known else f"SELECT {name} AS x{split} FROM {self.source}"
+        values = (
+            self.known(known, f", {name} AS x{split}") if known else f"SELECT {name} AS x{split} FROM {self.source}"
+        )
         table = self.arrow(f"SELECT x{by}, {measure} AS y, count(*) AS count FROM ({values}) GROUP BY ALL ORDER BY ALL")
         if self.kind(column) not in ("number", "time", "bool"):
             self._order_bars(values, measure)
@@ -301,7 +328,9 @@ class _Builder:
         if kind == "number" and distinct <= min(most, 200):
             start = "x"
         else:
-            start, _ = self.steps(values, "x", most if kind == "time" else min(most, 100), log=self.spec.log_x, time=kind == "time")
+            start, _ = self.steps(
+                values, "x", most if kind == "time" else min(most, 100), log=self.spec.log_x, time=kind == "time"
+            )
             if kind == "time":
                 self.notes.append(f"One point per {self.unit(values, 'x', most)}.")
             else:
@@ -314,13 +343,19 @@ class _Builder:
         self.kinds.update(x=self.kind(x), y=self.kind(y))
         split, many = self.split()
         values = self.known(
-            {"x": (x, self.spec.log_x and self.kinds["x"] == "number"), "y": (y, self.spec.log_y and self.kinds["y"] == "number")}, split
+            {
+                "x": (x, self.spec.log_x and self.kinds["x"] == "number"),
+                "y": (y, self.spec.log_y and self.kinds["y"] == "number"),
+            },
+            split,
         )
         by = "".join(f", {role}" for role in self.orders)
         used = self.total - sum(self.left_out.values())
         if used <= MAX_POINTS:
             self.shape = "points"
-            return self.arrow(f"SELECT {self.ends(self.kinds['x'], 'x')}, {self.ends(self.kinds['y'], 'y')}{by}, 1 AS count FROM ({values})")
+            return self.arrow(
+                f"SELECT {self.ends(self.kinds['x'], 'x')}, {self.ends(self.kinds['y'], 'y')}{by}, 1 AS count FROM ({values})"
+            )
         self.shape = "bubbles" if self.spec.colour else "density"
         across = max(6, min(60, int(math.sqrt(MAX_MARKS / many * 1.5))))
         down = max(4, int(across / 1.5))
@@ -340,7 +375,10 @@ class _Builder:
         step = max(1.0, ((high or 0) - (low or 0)) / bins)
         place = f"floor((epoch({role}) - {low or 0!r}) / {step!r})"
         moment = "make_timestamp((({place}) * {step!r} + {low!r})::BIGINT * 1000000)"
-        return (moment.format(place=place, step=step, low=low or 0), moment.format(place=f"{place} + 1", step=step, low=low or 0))
+        return (
+            moment.format(place=place, step=step, low=low or 0),
+            moment.format(place=f"{place} + 1", step=step, low=low or 0),
+        )
 
     def box(self):
         column = self.need("y", "number")
@@ -373,7 +411,11 @@ def nice_step(step: float, *, whole: bool = False) -> float:
     """
     power = 10.0 ** math.floor(math.log10(step))
     steps = (power * m for m in (1, 2, 2.5, 5, 10, 20))
-    return next(s for s in steps if s >= step * (1 - 1e-12) and (not whole or s == round(s) >= 1)) if step >= 1 or not whole else 1.0
+    return (
+        next(s for s in steps if s >= step * (1 - 1e-12) and (not whole or s == round(s) >= 1))
+        if step >= 1 or not whole
+        else 1.0
+    )
 
 
 def _is_whole(dtype: str) -> bool:
@@ -383,18 +425,29 @@ def _is_whole(dtype: str) -> bool:
 # ---- drawing
 
 
-def draw(data: ChartData, *, height: int = 420) -> alt.Chart | alt.FacetChart | alt.LayerChart:
-    """Return an Altair chart of the marks; its data are inline, at most a few thousand rows."""
+def draw(
+    data: ChartData, *, height: int = 420, dark: bool = False, across: int = 3, panel: int = 260
+) -> alt.Chart | alt.FacetChart | alt.LayerChart:
+    """Return an Altair chart of the marks; its data are inline, at most a few thousand rows.
+
+    Args:
+        height: in pixels.
+        dark: for a dark page: a density then shines where there are many rows.
+        across: how many panels stand side by side.
+        panel: width of one panel in pixels; a chart without panels takes the width it is given.
+    """
     import altair as alt
 
     rows = [{key: _plain(value) for key, value in row.items()} for row in data.table.to_pylist()]
-    base = alt.Chart(alt.Data(values=rows))
-    chart = {"histogram": _histogram, "bar": _bar, "line": _line, "scatter": _scatter, "box": _box}[data.spec.kind](base, data)
+    # In panels the data belong to the facet: a chart with data of its own would show all of them in every panel.
+    base = alt.Chart() if data.spec.facet else alt.Chart(alt.Data(values=rows))
+    makers = {"histogram": _histogram, "bar": _bar, "line": _line, "scatter": _scatter, "box": _box}
+    chart = _density(base, data, dark) if data.shape == "density" else makers[data.spec.kind](base, data)
     if data.spec.facet:
         order = data.orders["facet"]
-        across = min(3, max(1, len(order)))
-        return chart.properties(width=260, height=200).facet(
-            facet=alt.Facet("facet:N", title=data.spec.facet, sort=order), columns=across, data=alt.Data(values=rows)
+        columns = max(1, min(across, len(order)))
+        return chart.properties(width=panel, height=200).facet(
+            facet=alt.Facet("facet:N", title=data.spec.facet, sort=order), columns=columns, data=alt.Data(values=rows)
         )
     return chart.properties(width="container", height=height)
 
@@ -466,7 +519,12 @@ def _colour(alt, data: ChartData):
     if not data.spec.colour or "colour" not in data.table.column_names:
         return alt.value(PALETTE[0])
     order = data.orders["colour"]
-    return alt.Color("colour:N", title=data.spec.colour, sort=order, scale=alt.Scale(domain=order, range=[_paint(i, n) for i, n in enumerate(order)]))
+    return alt.Color(
+        "colour:N",
+        title=data.spec.colour,
+        sort=order,
+        scale=alt.Scale(domain=order, range=[_paint(i, n) for i, n in enumerate(order)]),
+    )
 
 
 def _paint(place: int, name: str) -> str:
@@ -476,7 +534,11 @@ def _paint(place: int, name: str) -> str:
 def _tips(alt, data: ChartData, **named: str) -> list:
     """Return tooltips: field → title; with colour and facet where there are any."""
     tips = [alt.Tooltip(field_name, title=words) for field_name, words in named.items() if words]
-    tips += [alt.Tooltip(f"{role}:N", title=getattr(data.spec, role)) for role in ("colour", "facet") if role in data.table.column_names]
+    tips += [
+        alt.Tooltip(f"{role}:N", title=getattr(data.spec, role))
+        for role in ("colour", "facet")
+        if role in data.table.column_names
+    ]
     return tips
 
 
@@ -491,8 +553,12 @@ def _histogram(base, data: ChartData):
 
     x = _axis(alt, "x", "lo", data, alt.X)
     scale = alt.Scale(type="symlog") if data.spec.log_y else alt.Undefined
-    tips = [_tip(alt, "x", "lo", data, "from"), _tip(alt, "x", "hi", data, "below"), alt.Tooltip("count:Q", title="rows", format=",")]
-    return base.mark_bar(binSpacing=1).encode(
+    tips = [
+        _tip(alt, "x", "lo", data, "from"),
+        _tip(alt, "x", "hi", data, "below"),
+        alt.Tooltip("count:Q", title="rows", format=","),
+    ]
+    return base.mark_bar(binSpacing=1, orient="vertical").encode(
         x=x, x2="hi", y=alt.Y("count:Q", title="rows", stack="zero", scale=scale), color=_colour(alt, data),
         tooltip=tips + _tips(alt, data), order=alt.Order("colour:N") if data.spec.colour else alt.Undefined,
     )  # fmt: skip
@@ -504,7 +570,9 @@ def _bar(base, data: ChartData):
     order = data.orders["x"]
     scale = alt.Scale(type="symlog") if data.spec.log_y else alt.Undefined
     stack = "zero" if data.spec.aggregate in ("count", "sum") else None
-    shift = {"yOffset": alt.YOffset("colour:N", sort=data.orders["colour"])} if data.spec.colour and stack is None else {}
+    shift = (
+        {"yOffset": alt.YOffset("colour:N", sort=data.orders["colour"])} if data.spec.colour and stack is None else {}
+    )
     return base.mark_bar().encode(
         y=alt.Y("x:N", title=data.titles["x"], sort=order, axis=alt.Axis(labelLimit=220)),
         x=alt.X("y:Q", title=data.titles["y"], stack=stack, scale=scale), color=_colour(alt, data),
@@ -533,12 +601,23 @@ def _scatter(base, data: ChartData):
     tips = [_tip(alt, "x", "x", data, data.titles["x"]), _tip(alt, "y", "y", data, data.titles["y"])]
     if data.shape == "points":
         opacity = 0.75 if data.table.num_rows < 1000 else 0.45
-        return base.mark_circle(size=32, opacity=opacity).encode(x=x, y=y, color=_colour(alt, data), tooltip=tips + _tips(alt, data))
-    if data.shape == "bubbles":
-        size = alt.Size("count:Q", title="rows", scale=alt.Scale(range=[4, 260]))
-        return base.mark_circle(opacity=0.55).encode(x=x, y=y, size=size, color=_colour(alt, data), tooltip=[*tips, rows, *_tips(alt, data)])
-    shade = alt.Color("count:Q", title="rows", scale=alt.Scale(type="log", range=["#D5E8DD", "#2F7D5B", "#12372A"]))
-    return base.mark_rect().encode(x=x, x2="x2", y=y, y2="y2", color=shade, tooltip=[*tips, rows, *_tips(alt, data)])
+        return base.mark_circle(size=32, opacity=opacity).encode(
+            x=x, y=y, color=_colour(alt, data), tooltip=tips + _tips(alt, data)
+        )
+    size = alt.Size("count:Q", title="rows", scale=alt.Scale(range=[4, 260]))
+    return base.mark_circle(opacity=0.55).encode(x=x, y=y, size=size, color=_colour(alt, data), tooltip=[*tips, rows, *_tips(alt, data)])
+
+
+def _density(base, data: ChartData, dark: bool):
+    import altair as alt
+
+    shades = ["#1D3A2D", "#3E9B70", "#C9F2DC"] if dark else ["#D5E8DD", "#2F7D5B", "#12372A"]
+    tips = [_tip(alt, role, role, data, f"{data.titles[role]} from") for role in ("x", "y")]
+    return base.mark_rect().encode(
+        x=_axis(alt, "x", "x", data, alt.X), x2="x2", y=_axis(alt, "y", "y", data, alt.Y), y2="y2",
+        color=alt.Color("count:Q", title="rows", scale=alt.Scale(type="log", range=shades)),
+        tooltip=[*tips, alt.Tooltip("count:Q", title="rows", format=","), *_tips(alt, data)],
+    )  # fmt: skip
 
 
 def _box(base, data: ChartData):
@@ -551,13 +630,16 @@ def _box(base, data: ChartData):
              "min": "smallest", "max": "largest"}  # fmt: skip
     tips = [alt.Tooltip("x:N", title=data.titles["x"])] if grouped else []
     tips += [alt.Tooltip(f"{name}:Q", title=words, format=",.6~g") for name, words in names.items()]
-    tips += [alt.Tooltip("outliers:Q", title="rows beyond the whiskers", format=","), alt.Tooltip("count:Q", title="rows", format=",")]
+    tips += [
+        alt.Tooltip("outliers:Q", title="rows beyond the whiskers", format=","),
+        alt.Tooltip("count:Q", title="rows", format=","),
+    ]
     shared = base.encode(x=where, tooltip=tips)
     y = alt.Y("low:Q", title=data.titles["y"], scale=scale)
-    count = max(1, len(data.orders.get("x", [""])))
-    width = max(8, min(46, 500 // count))
+    size = {"width": {"band": 0.65}} if grouped else {"size": 70}
+    # Two halves in two shades meet at the median: bars follow the width of the band, as a tick would not.
     return alt.layer(
         shared.mark_rule(color="#8C948F").encode(y=y, y2="high:Q"),
-        shared.mark_bar(size=width, color=PALETTE[0], opacity=0.85).encode(y=alt.Y("q1:Q"), y2="q3:Q"),
-        shared.mark_tick(size=width, color="#FFFFFF", thickness=2).encode(y=alt.Y("median:Q")),
+        shared.mark_bar(color="#74B496", orient="vertical", **size).encode(y=alt.Y("q1:Q"), y2="median:Q"),
+        shared.mark_bar(color=PALETTE[0], orient="vertical", **size).encode(y=alt.Y("median:Q"), y2="q3:Q"),
     )

@@ -47,7 +47,9 @@ def open_data(ws: Workspace, ref: str) -> Iterator[Opened]:
             elif Path(ref).expanduser().exists():
                 yield _file(con, ref, scratch)
             else:
-                raise NotFound(f"There is no dataset and no file called {ref!r}.", hint=did_you_mean(ref, known, "Datasets: "))
+                raise NotFound(
+                    f"There is no dataset and no file called {ref!r}.", hint=did_you_mean(ref, known, "Datasets: ")
+                )
     finally:
         con.close()
 

@@ -26,7 +26,23 @@ CORRELATED_COLUMNS = 15
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 LOOK_AT = 10_000  # rows that tell whether a text column is worth testing for numbers and dates
 # Spellings of "not known" seen in real tables, compared without case and outer white space.
-DISGUISED = ("nan", "n/a", "na", "n.a.", "null", "none", "nil", "-", "--", "?", "unknown", "missing", "not available", "undefined", "#n/a")
+DISGUISED = (
+    "nan",
+    "n/a",
+    "na",
+    "n.a.",
+    "null",
+    "none",
+    "nil",
+    "-",
+    "--",
+    "?",
+    "unknown",
+    "missing",
+    "not available",
+    "undefined",
+    "#n/a",
+)
 
 WHITE = r"^\s*$"
 NUMBER_PATTERN = r"\s*[+-]?[$€£]?\s*[0-9][0-9,]*([.][0-9]+)?\s*[kKmMgGbBtT%+]?\s*"
@@ -63,12 +79,15 @@ class Column:
     white_space: int | None = None  # only white space, not empty
     padded: int | None = None  # white space before or behind
     disguised: list[dict] = field(default_factory=list)  # [{"value", "count"}]
+    blanks: list[str] = field(default_factory=list)  # how empty and white-space-only texts are spelt
     numbers_in_text: int | None = None
     written_numbers_in_text: int | None = None  # 1,000 $4.99 19M
     dates_in_text: int | None = None
     case_variants: int | None = None
     top: list[dict] = field(default_factory=list)  # [{"value", "count"}], most frequent first
-    histogram: list[dict] = field(default_factory=list)  # [{"low", "high", "count"}], low included, high not, but in the last
+    histogram: list[dict] = field(
+        default_factory=list
+    )  # [{"low", "high", "count"}], low included, high not, but in the last
 
     @property
     def known(self) -> int:
@@ -182,15 +201,21 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
     asked: list[tuple[Column, str, str]] = []
     for c in columns:
         name = ident(c.name)
-        asked.append((c, "missing", f"count_if({name} IS NULL OR isnan({name}))" if _is_float(c) else f"count_if({name} IS NULL)"))
+        asked.append(
+            (
+                c,
+                "missing",
+                f"count(*) FILTER ({name} IS NULL OR isnan({name}))" if _is_float(c) else f"count(*) FILTER ({name} IS NULL)",
+            )
+        )
         asked.append((c, "distinct", f"approx_count_distinct({name})"))
         if c.kind == "number":
             x = _value(c)
             ends = x if _is_float(c) else name
             asked += [(c, "min", f"min({ends})"), (c, "max", f"max({ends})"), (c, "mean", f"avg({x})")]
-            asked += [(c, "zeros", f"count_if({name} = 0)"), (c, "negative", f"count_if({name} < 0)")]
+            asked += [(c, "zeros", f"count(*) FILTER ({name} = 0)"), (c, "negative", f"count(*) FILTER ({name} < 0)")]
             if _is_float(c):
-                asked += [(c, "infinite", f"count_if(isinf({name}))"), (c, "nan", f"count_if(isnan({name}))")]
+                asked += [(c, "infinite", f"count(*) FILTER (isinf({name}))"), (c, "nan", f"count(*) FILTER (isnan({name}))")]
         elif c.kind == "time":
             asked += [(c, "min", f"min({name})"), (c, "max", f"max({name})")]
         elif c.kind == "bool":
@@ -198,8 +223,12 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
         elif c.kind == "text":
             size = f"length({name}::VARCHAR)"
             asked += [(c, "min", f"min({name}::VARCHAR)"), (c, "max", f"max({name}::VARCHAR)")]
-            asked += [(c, "length_min", f"min({size})"), (c, "length_max", f"max({size})"), (c, "length_mean", f"avg({size})")]
-            asked.append((c, "empty", f"count_if({name}::VARCHAR = '')"))
+            asked += [
+                (c, "length_min", f"min({size})"),
+                (c, "length_max", f"max({size})"),
+                (c, "length_mean", f"avg({size})"),
+            ]
+            asked.append((c, "empty", f"count(*) FILTER ({name}::VARCHAR = '')"))
     row = one_row(con, f"SELECT count(*), {', '.join(sql for _, _, sql in asked)} FROM {source}")
     for (c, attribute, _), value in zip(asked, row[1:], strict=True):
         setattr(c, attribute, value)
@@ -222,32 +251,43 @@ def _numbers(con, source: str, c: Column) -> None:
     c.quantiles = {str(q): _shown(v, c) for q, v in zip(QUANTILES, quantiles, strict=True)}
     edges, index = _bins(c, low, high)
     q1, q3 = quantiles[2], quantiles[4]
-    far = f"count_if(x < {float(q1 - 3 * (q3 - q1))!r} OR x > {float(q3 + 3 * (q3 - q1))!r})" if c.kind == "number" and q3 > q1 else "NULL"
+    far = (
+        f"count(*) FILTER (x < {float(q1 - 3 * (q3 - q1))!r} OR x > {float(q3 + 3 * (q3 - q1))!r})"
+        if c.kind == "number" and q3 > q1 and math.isfinite(8 * (abs(q1) + abs(q3)))
+        else "NULL"
+    )
     # The moments come with the histogram: they are about the mean, and one pass over the column serves both.
     shift = c.mean if c.kind == "number" else None
-    moments = ", ".join(f"sum(power(d, {p}))" for p in (2, 3, 4)) if shift is not None and math.isfinite(shift) else "NULL, NULL, NULL"
+    moments = (
+        ", ".join(f"sum(power(d, {p}))" for p in (2, 3, 4))
+        if shift is not None and math.isfinite(shift)
+        else "NULL, NULL, NULL"
+    )
     d = f"x - {shift!r}" if moments[0] == "s" else "0"
     rows = con.execute(
         f"SELECT {index} AS bin, count(*), {far}, {moments} FROM (SELECT x, {d} AS d FROM (SELECT {x} AS x FROM {source}) WHERE x IS NOT NULL) GROUP BY bin"
     ).fetchall()
     counts = {int(row[0]): row[1] for row in rows}
     c.histogram = [
-        {"low": _shown(edges[i], c), "high": _shown(edges[i + 1], c), "count": counts.get(i, 0)} for i in range(len(edges) - 1)
+        {"low": _shown(edges[i], c), "high": _shown(edges[i + 1], c), "count": counts.get(i, 0)}
+        for i in range(len(edges) - 1)
     ]
     if c.kind == "number":
-        c.outliers = sum(row[2] for row in rows) if far != "NULL" else 0
+        c.outliers = sum(row[2] or 0 for row in rows)
         if moments[0] == "s":
-            _shape(c, sum(counts.values()), *(math.fsum(row[place] for row in rows) for place in (3, 4, 5)))
+            _shape(c, sum(counts.values()), *(sum(row[place] for row in rows) for place in (3, 4, 5)))
 
 
 def _shape(c: Column, n: int, m2: float, m3: float, m4: float) -> None:
     """Fill standard deviation, skewness and kurtosis from central sums (bias-corrected, as DuckDB's functions are)."""
-    if n < 2 or not math.isfinite(m4):
+    if n < 2 or not math.isfinite(m2):
         return
     c.std = math.sqrt(m2 / (n - 1))
-    if n > 2 and m2 > 0:
+    if not m2 > 0 or not math.isfinite(m4):
+        return
+    if n > 2:
         c.skewness = (m3 / n) / (m2 / n) ** 1.5 * math.sqrt(n * (n - 1)) / (n - 2)
-    if n > 3 and m2 > 0:
+    if n > 3:
         c.kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * ((m4 / n) / (m2 / n) ** 2 - 3) + 6)
 
 
@@ -293,17 +333,20 @@ def _text_checks(con, source: str, c: Column) -> None:
     v = f"{ident(c.name)}::VARCHAR"
     listed = ", ".join(map(text, DISGUISED))
     looks = {
-        "white_space": f"count_if(v <> '' AND trim(v, {BLANKS}) = '')",
-        "padded": f"count_if(length(trim(v, {BLANKS})) < length(v) AND trim(v, {BLANKS}) <> '')",
-        "hidden": f"count_if(lower(trim(v)) IN ({listed}))",
+        "white_space": f"count(*) FILTER (v <> '' AND trim(v, {BLANKS}) = '')",
+        "padded": f"count(*) FILTER (length(trim(v, {BLANKS})) < length(v) AND trim(v, {BLANKS}) <> '')",
+        "hidden": f"count(*) FILTER (lower(trim(v)) IN ({listed}))",
     }
     reads = {
         "numbers_in_text": "count(TRY_CAST(trim(v) AS DOUBLE)) FILTER (lower(trim(v)) NOT IN ('nan', 'inf', '-inf', 'infinity', '-infinity'))",
-        "written_numbers_in_text": f"count_if(regexp_full_match(v, {text(NUMBER_PATTERN)}))",
+        "written_numbers_in_text": f"count(*) FILTER (regexp_full_match(v, {text(NUMBER_PATTERN)}))",
         "dates_in_text": "count(TRY_CAST(v AS TIMESTAMP))",
     }
     # Reading text as numbers and dates is dear: ask the first rows whether any of it is worth asking all rows.
-    first = one_row(con, f"SELECT {', '.join(reads.values())} FROM (SELECT {v} AS v FROM {source} WHERE {ident(c.name)} IS NOT NULL LIMIT {LOOK_AT})")
+    first = one_row(
+        con,
+        f"SELECT {', '.join(reads.values())} FROM (SELECT {v} AS v FROM {source} WHERE {ident(c.name)} IS NOT NULL LIMIT {LOOK_AT})",
+    )
     asked = looks | {key: sql for (key, sql), n in zip(reads.items(), first, strict=True) if n}
     row = one_row(con, f"SELECT {', '.join(asked.values())} FROM (SELECT {v} AS v FROM {source}) WHERE v IS NOT NULL")
     answers = dict(zip(asked, row, strict=True))
@@ -312,6 +355,9 @@ def _text_checks(con, source: str, c: Column) -> None:
         setattr(c, key, value)
     for key, value in answers.items():
         setattr(c, key, value)
+    if c.empty or c.white_space:
+        rows = con.execute(f"SELECT DISTINCT {v} AS v FROM {source} WHERE trim(v, {BLANKS}) = '' ORDER BY v LIMIT 20").fetchall()
+        c.blanks = [value for (value,) in rows]
     if hidden:
         rows = con.execute(
             f"SELECT {v} AS v, count(*) AS n FROM {source} WHERE lower(trim(v)) IN ({listed}) GROUP BY v ORDER BY n DESC, v LIMIT 20"
@@ -325,7 +371,9 @@ BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 def _duplicates(con, source: str, columns: list[Column]) -> int:
     """Return how many rows repeat an earlier one, by 64-bit hashes of whole rows (10 million rows: a wrong pair in 1 of 370,000 tables)."""
     names = ", ".join(ident(c.name) for c in columns)
-    return one_row(con, f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {source} GROUP BY hash({names}))")[0]
+    return one_row(
+        con, f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {source} GROUP BY hash({names}))"
+    )[0]
 
 
 def _correlations(con, source: str, columns: list[Column], notes: list[str]) -> list[dict]:
@@ -340,7 +388,11 @@ def _correlations(con, source: str, columns: list[Column], notes: list[str]) -> 
     place = {c.name: f"x{i}" for i, c in enumerate(numbers)}
     asked = ", ".join(f"corr({place[a.name]}, {place[b.name]})" for a, b in pairs)
     row = one_row(con, f"SELECT {asked} FROM (SELECT {values} FROM {source})")
-    found = [{"a": a.name, "b": b.name, "r": r} for (a, b), r in zip(pairs, row, strict=True) if r is not None and math.isfinite(r)]
+    found = [
+        {"a": a.name, "b": b.name, "r": r}
+        for (a, b), r in zip(pairs, row, strict=True)
+        if r is not None and math.isfinite(r)
+    ]
     return sorted(found, key=lambda pair: -abs(pair["r"]))
 
 

@@ -63,7 +63,17 @@ def _of_column(c: Column) -> Iterator[dict]:
     elif c.distinct == 1 and c.distinct_is_exact and not c.missing:
         yield _warning("constant", "medium", c.name, "Has the same value in every row.", drop)
     else:
-        for rule in (_missing, _disguised, _blank, _type_of_text, _identifier, _spelling, _infinite, _outliers, _skewed):
+        for rule in (
+            _missing,
+            _disguised,
+            _blank,
+            _type_of_text,
+            _identifier,
+            _spelling,
+            _infinite,
+            _outliers,
+            _skewed,
+        ):
             yield from rule(c)
 
 
@@ -93,8 +103,7 @@ def _disguised(c: Column) -> Iterator[dict]:
 def _blank(c: Column) -> Iterator[dict]:
     if blank := (c.empty or 0) + (c.white_space or 0):
         said = f"{rows(blank, c.rows)} {_verb(blank, 'is', 'are')} empty or only white space."
-        # Text of white space alone becomes empty by trimming; the next look at the data then offers to make it missing.
-        fix = _step("text.trim", columns=[c.name]) if c.white_space else _make_missing(c.name, [""])
+        fix = _make_missing(c.name, c.blanks or [""])
         yield _warning("blank_text", _level(blank / c.rows), c.name, said, fix)
 
 
@@ -109,7 +118,11 @@ def _spelling(c: Column) -> Iterator[dict]:
 
 def _infinite(c: Column) -> Iterator[dict]:
     if c.infinite:
-        fix = _step("scale.clip", columns=[c.name], method="fixed", lower=c.min, upper=c.max) if c.min is not None else None
+        fix = (
+            _step("scale.clip", columns=[c.name], method="fixed", lower=c.min, upper=c.max)
+            if c.min is not None
+            else None
+        )
         said = f"{rows(c.infinite, c.rows)} {_verb(c.infinite, 'is', 'are')} infinite; most models refuse them."
         yield _warning("infinite", "high", c.name, said, fix)
 
@@ -146,7 +159,9 @@ def _type_of_text(c: Column) -> Iterator[dict]:
         yield _warning("numbers_as_text", "medium", c.name, words, _step("types.parse_number", columns=one))
     elif c.dates_in_text >= READABLE_SHARE * said:
         words = f"{c.dates_in_text / said:.1%} of the texts are dates or times."
-        yield _warning("dates_as_text", "medium", c.name, words, _step("types.change", columns=one, type="date and time"))
+        yield _warning(
+            "dates_as_text", "medium", c.name, words, _step("types.change", columns=one, type="date and time")
+        )
 
 
 def _identifier(c: Column) -> Iterator[dict]:
@@ -158,7 +173,9 @@ def _identifier(c: Column) -> Iterator[dict]:
         yield _warning("identifier", "low", c.name, said, _step("columns.drop", columns=[c.name]))
     elif c.kind == "text" and c.distinct > MANY_CATEGORIES:
         said = f"Has {about}{c.distinct:,} different values."
-        yield _warning("high_cardinality", "low", c.name, said, _step("encode.group_rare", columns=[c.name], share=RARE_SHARE))
+        yield _warning(
+            "high_cardinality", "low", c.name, said, _step("encode.group_rare", columns=[c.name], share=RARE_SHARE)
+        )
 
 
 def _counts_up(c: Column) -> bool:

@@ -187,7 +187,7 @@ def dataset_panel(found: list[DatasetVersion]) -> None:
     facts[0].metric("Rows", count(version.rows))
     facts[1].metric("Columns", count(len(version.columns)))
     facts[2].metric("Rejected rows", count(version.rejected))
-    facts[3].metric("On disk", f"{version.bytes / 2**20:,.1f} MB")
+    facts[3].metric("On disk", _size(version.bytes))
     for warning in version.warnings:
         st.warning(warning, icon=":material/warning:")
     labels = ["Rows", "How it was read", f"Rejected ({count(version.rejected)})", f"Versions ({len(versions)})"]
@@ -205,7 +205,7 @@ def dataset_panel(found: list[DatasetVersion]) -> None:
 def rows_tab(version: DatasetVersion) -> None:
     with connection() as con:
         table = version.relation(con).limit(PREVIEW_ROWS).to_arrow_table()
-    st.dataframe(table, hide_index=True, height=420)
+    st.dataframe(table, hide_index=True, height=min(420, 38 + 35 * table.num_rows))
     st.caption(f"The first {min(PREVIEW_ROWS, version.rows):,} of {version.rows:,} rows.")
 
 
@@ -265,6 +265,10 @@ def history_tab(name: str, versions: list[DatasetVersion]) -> None:
         state().dataset = None
         st.session_state.pop("data_choice", None)
         st.rerun()
+
+
+def _size(count_bytes: int) -> str:
+    return f"{count_bytes / 2**20:,.1f} MB" if count_bytes >= 100_000 else f"{count_bytes / 2**10:,.1f} KB"
 
 
 def _said(value: object) -> str:

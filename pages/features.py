@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import warnings
+from urllib.parse import quote
+
 import streamlit as st
 
-from featurestore import FeatureStore
-from featurestore.compare import side_by_side
-from featurestore.intake import types_for_features
+from featurestore import FeatureStore, NaiveTimeWarning
+from featurestore.compare import recipe_changes, side_by_side
+from featurestore.intake import source_of, types_for_features
 from featurestore.wire import as_json, key_from_text
 from shell.state import state
 from shell.widgets import count, empty, guard, header, run_status, workspace
+from transforms.errors import Conflict
 from workspace.sql import connection, ident, text
 
 HISTORY_SHOWN = 200
@@ -60,22 +65,25 @@ def nothing_yet(has_data: bool) -> None:
 
 
 def watch_publish() -> None:
-    if run_id := state().runs.get(PURPOSE):
-        run_status(run_id, on_done=published, key=PURPOSE)
+    with st.container():  # always there, so that what stands below keeps its place and stays open
+        if run_id := state().runs.get(PURPOSE):
+            run_status(run_id, on_done=published, key=PURPOSE)
 
 
 def published(run) -> None:
-    outcome = run.outcome or {}
-    if outcome.get("unchanged"):
-        st.info(
-            f"{outcome['group']}: these rows are there already; version {outcome['version']} stays.",
-            icon=":material/check:",
-        )
-    else:
-        st.success(
-            f"{outcome['group']} version {outcome['version']}: {count(outcome['rows'])} rows published.",
-            icon=":material/check_circle:",
-        )
+    done = run.outcome
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if done["unchanged"]:
+            st.info(
+                f"{done['group']}: these rows are there already; version {done['version']} stays.",
+                icon=":material/check:",
+            )
+        else:
+            said = f"Published **{done['group']}** version {done['version']}: {count(done['rows'])} rows."
+            st.success(" ".join([said, *done["warnings"]]), icon=":material/check_circle:")
+        if st.button("", icon=":material/close:", key="hide_published", help="Hide"):
+            state().runs.pop(PURPOSE, None)
+            st.rerun()
 
 
 def publish_form(fs: FeatureStore, groups: list[dict], datasets: list) -> None:
@@ -106,6 +114,8 @@ def new_group_fields(fs: FeatureStore, dataset, types: dict[str, str]) -> None:
         "Name of the group", placeholder="apps", help="Letters, digits, - and _, beginning with a letter."
     )
     keys = b.multiselect("Key columns", columns, help="Together they say whom a row is about.")
+    if not keys and (unique := unique_columns(dataset.ref, dataset.sql())):
+        b.caption(f"Different in every row: {', '.join(unique[:3])}.")
     times = [column for column, kind in types.items() if kind.startswith(("TIMESTAMP", "DATE"))]
     event_time = c.selectbox(
         "Event time", [*times, AT_IMPORT], help="From when on a row is true. Without a zone it is UTC."
@@ -115,13 +125,26 @@ def new_group_fields(fs: FeatureStore, dataset, types: dict[str, str]) -> None:
     st.caption("Features: untick what does not belong, and say in a few words what each one means.")
     table = [{"use": True, "feature": k, "type": v, "description": ""} for k, v in features.items()]
     edited = st.data_editor(
-        table, key=f"new_features_{dataset.ref}", disabled=["feature", "type"], hide_index=True, width="stretch"
+        table,
+        key=f"new_features_{dataset.ref}",
+        disabled=["feature", "type"],
+        hide_index=True,
+        width="stretch",
+        height=min(38 + 35 * len(table), 460),
+        column_config={
+            "use": st.column_config.CheckboxColumn("use", width=60),
+            "feature": st.column_config.TextColumn("feature", width=220),
+            "type": st.column_config.TextColumn("type", width=110),
+            "description": st.column_config.TextColumn("description", width=620),
+        },
     )
     d, e = st.columns(2)
     ttl = d.text_input("Valid for (TTL)", placeholder="for example 30d; empty: for ever")
     online = e.toggle("Keep the newest record of each key for fast reads", value=True)
     if st.button("Create and publish", type="primary", icon=":material/publish:", disabled=not (name and keys)):
         chosen = {r["feature"]: {"type": r["type"], "description": r["description"] or ""} for r in edited if r["use"]}
+        if name in {g["name"] for g in fs.groups()}:
+            raise Conflict(f"There is a group {name!r} already.", hint="Choose it under Into, or another name.")
         fs.create_group(
             name,
             keys=keys,
@@ -131,7 +154,23 @@ def new_group_fields(fs: FeatureStore, dataset, types: dict[str, str]) -> None:
             online=online,
             description=description,
         )
-        start_publish(fs, name, dataset, [*keys, *chosen], event_time)
+        start_publish(fs, name, dataset, [*keys, *chosen], event_time, is_new=True)
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def unique_columns(ref: str, source: str) -> list[str]:
+    """Return the text and whole-number columns of a dataset version that have another value in every row."""
+    with connection() as con:
+        columns = [
+            n
+            for n, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            if kind in ("VARCHAR", "BIGINT")
+        ]
+        if not columns:
+            return []
+        parts = ", ".join(f"count(DISTINCT {ident(name)}) = count(*)" for name in columns)
+        found = con.execute(f"SELECT {parts} FROM {source}").fetchall()[0]
+    return [name for name, unique in zip(columns, found, strict=True) if unique]
 
 
 def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], group: dict) -> None:
@@ -139,7 +178,13 @@ def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], grou
     keys = [k["name"] for k in group["keys"]]
     event_time = group["event_time"] if group["event_time"] in types else AT_IMPORT
     rest = {k: v for k, v in types.items() if k not in (*keys, group["event_time"], *known)}
-    more = st.multiselect("New features to add", list(rest), help="They make a new version of the definition.")
+    more = []
+    if rest:
+        more = st.multiselect("New features to add", list(rest), help="They make a new version of the definition.")
+    if rest and not more:
+        st.caption(
+            f"In this dataset and not yet in the group: {', '.join(list(rest)[:12])}{' …' if len(rest) > 12 else ''}."
+        )
     absent = sorted(known - set(types))
     if missing := [k for k in keys if k not in types]:
         st.warning(f"The dataset has no key column {', '.join(missing)}.", icon=":material/warning:")
@@ -152,8 +197,8 @@ def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], grou
         start_publish(fs, group["name"], dataset, wanted, event_time)
 
 
-def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], event_time: str) -> None:
-    """Publish the chosen columns of a dataset version in a run."""
+def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], event_time: str, is_new=False) -> None:
+    """Publish the chosen columns of a dataset version in a run; a new group goes again if its first publish fails."""
     listed = ", ".join(map(ident, columns))
     moment = (
         f"CAST({text(dataset.created_at.isoformat())} AS TIMESTAMPTZ) AS event_time"
@@ -161,15 +206,19 @@ def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], eve
         else ident(event_time)
     )
     query = f"SELECT {listed}, {moment} FROM {dataset.sql()}"
-    source = {k: dataset.lineage[k] for k in ("recipe", "fitted_recipe") if dataset.lineage.get(k)} | {
-        "dataset": dataset.ref
-    }
+    source = source_of(dataset)
 
     def work(handle) -> dict:
-        handle.progress(0.1, "checking and writing")
-        with connection() as con:
-            done = fs.publish(group, con.sql(query), source=source)
-        return {"group": group, "version": done.version, "rows": done.rows, "unchanged": done.unchanged}
+        try:
+            with connection() as con, warnings.catch_warnings():
+                warnings.simplefilter("ignore", NaiveTimeWarning)  # it is in the outcome
+                done = fs.publish(group, con.sql(query), source=source, handle=handle)
+        except BaseException:
+            if is_new:
+                fs.drop_group(group)
+            raise
+        facts = ("group", "version", "rows", "unchanged", "warnings")
+        return {name: getattr(done, name) for name in facts}
 
     run = workspace().runs.start("publish", f"Publish {dataset.ref} to {group}", work)
     state().runs[PURPOSE] = run.id
@@ -191,7 +240,8 @@ def group_list(groups: list[dict]) -> None:
         }
         for g in groups
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    formats = {name: st.column_config.NumberColumn(format="localized") for name in ("rows", "records online")}
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
 
 
 def group_panel(fs: FeatureStore, group: dict) -> None:
@@ -201,7 +251,7 @@ def group_panel(fs: FeatureStore, group: dict) -> None:
         st.metric("Rows ever written", count(group["rows"]), border=True)
         st.metric("Records online", count(group["online_records"]) if group["online"] else "off", border=True)
         st.metric(
-            "Valid for", f"{group['ttl_seconds'] / 86400:g} days" if group["ttl_seconds"] else "ever", border=True
+            "Valid for", f"{group['ttl_seconds'] / 86400:g} days" if group["ttl_seconds"] else "for ever", border=True
         )
     features, versions, record, use = st.tabs(["Features", "Versions", "Record", "Use in code"])
     with features, guard():
@@ -211,7 +261,7 @@ def group_panel(fs: FeatureStore, group: dict) -> None:
     with record, guard():
         record_tab(fs, group)
     with use:
-        use_tab(group)
+        use_tab(fs, group)
 
 
 def features_tab(group: dict) -> None:
@@ -245,7 +295,8 @@ def versions_tab(fs: FeatureStore, group: dict) -> None:
         }
         for v in reversed(versions)
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    formats = {"rows": st.column_config.NumberColumn(format="localized")}
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=formats)
     filled = [v["version"] for v in versions if v["kind"] in ("publish", "put")]
     if len(filled) < 2:
         return
@@ -256,6 +307,18 @@ def versions_tab(fs: FeatureStore, group: dict) -> None:
     shares = {f"missing (v{v})": st.column_config.NumberColumn(format="percent") for v in (left, right)}
     st.dataframe(side_by_side(fs, group["name"], left, right), hide_index=True, width="stretch", column_config=shares)
     st.caption("Each side describes the rows that this version added. Distinct counts are approximate.")
+    changes = recipe_changes(fs, group["name"], left, right)
+    if changes is None:
+        st.caption("One of the two was published without a recipe, so there are no steps to compare.")
+    else:
+        st.markdown("**What changed in the recipe**")
+        said = [f"- {literal(sentence)}" for sentence in changes]
+        st.markdown("\n".join(said) or "Nothing: the same steps with the same settings, on other data.")
+
+
+def literal(words: str) -> str:
+    """Return words with Markdown's marks taken literally: settings hold column names."""
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+!|<>$:~" else mark for mark in words)
 
 
 def recipe_name(source: dict | None) -> str:
@@ -264,9 +327,14 @@ def recipe_name(source: dict | None) -> str:
 
 
 def record_tab(fs: FeatureStore, group: dict) -> None:
-    names = ", ".join(k["name"] for k in group["keys"])
+    names_of_keys = [k["name"] for k in group["keys"]]
+    names = ", ".join(names_of_keys)
+    example = example_key(fs, group)
     typed = st.text_input(
-        f"Key ({names})", key=f"key_{group['name']}", help="Several key columns: separated by commas."
+        f"Key ({names})",
+        key=f"key_{group['name']}",
+        placeholder=f"for example {','.join(map(str, example))}" if example else None,
+        help="Several key columns: separated by commas.",
     )
     if not typed:
         return
@@ -281,27 +349,42 @@ def record_tab(fs: FeatureStore, group: dict) -> None:
     if group["offline"]:
         rows = fs.history(group["name"], key)
         st.caption(f"History: {count(rows.num_rows)} rows, oldest event first.")
-        st.dataframe(rows.slice(max(0, rows.num_rows - HISTORY_SHOWN)).to_pandas(), hide_index=True, width="stretch")
+        first = [group["event_time"], "version", "written_at", "is_deleted"]
+        columns = [*first, *(c for c in rows.column_names if c not in first and c not in names_of_keys)]
+        shown = rows.select(columns).slice(max(0, rows.num_rows - HISTORY_SHOWN))
+        st.dataframe(shown.to_pandas(), hide_index=True, width="stretch")
 
 
-def use_tab(group: dict) -> None:
-    keys = ", ".join(f"{k['name']!r}: [...]" for k in group["keys"])
+def example_key(fs: FeatureStore, group: dict) -> tuple:
+    """Return the key of some row, or nothing where there is none."""
+    if not group["offline"] or not group["rows"]:
+        return ()
+    keys = ", ".join(ident(k["name"]) for k in group["keys"])
+    with connection() as con:
+        rows = con.execute(f"SELECT {keys} FROM ({fs.sql(group['name'])}) LIMIT 1").fetchall()
+    return rows[0] if rows else ()
+
+
+def use_tab(fs: FeatureStore, group: dict) -> None:
+    example = example_key(fs, group) or ("KEY",) * len(group["keys"])
+    keys = ", ".join(f"{k['name']!r}: [{value!r}]" for k, value in zip(group["keys"], example, strict=True))
     listed = ", ".join(repr(f"{group['name']}:{f['name']}") for f in group["features"][:4])
-    key = group["keys"][0]["name"] if len(group["keys"]) == 1 else "key"
+    key = example[0] if len(example) == 1 else example
+    typed = ",".join(map(str, example))
     st.markdown("A **training set**: labels, with what was known at the time of each.")
     st.code(
         f"from featurestore import FeatureStore\nimport pyarrow as pa\n\n"
         f"fs = FeatureStore({str(workspace().root)!r})\n"
-        f'labels = pa.table({{{keys}, "ts": [...], "label": [...]}})\n'
+        f'labels = pa.table({{{keys}, "ts": ["2026-01-31T12:00:00Z"], "label": [1]}})\n'
         f'train = fs.training_set(labels, [{listed}], time="ts")',
         language="python",
     )
     st.markdown("The **newest record** of one key:")
-    st.code(f"fs.get({group['name']!r}, {key})", language="python")
+    st.code(f"fs.get({group['name']!r}, {key!r})", language="python")
     st.markdown("The same **over HTTP** and on the **command line**:")
     st.code(
-        f"tilth serve --port 8600\ncurl http://127.0.0.1:8600/v1/groups/{group['name']}/records/KEY\n"
-        f"tilth features get {group['name']} KEY",
+        f"tilth serve --port 8600\ncurl http://127.0.0.1:8600/v1/groups/{group['name']}/records/{quote(typed, safe=',')}\n"
+        f"tilth features get {group['name']} {shlex.quote(typed)}",
         language="bash",
     )
 

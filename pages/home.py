@@ -18,16 +18,39 @@ def main() -> None:
     st.space("small")
     rows = [
         ("Data", "data", ":material/database:", len(datasets), "datasets", "Import files; every import is a version."),
-        ("Prepare", "prepare", ":material/water_drop:", len(drafts), "recipes", "Clean and enrich tables step by step."),
+        (
+            "Prepare",
+            "prepare",
+            ":material/water_drop:",
+            len(drafts),
+            "recipes",
+            "Clean and enrich tables step by step.",
+        ),
         ("Explore", "explore", ":material/bar_chart:", None, "", "Charts and quality on all rows."),
         ("Bias", "bias", ":material/balance:", None, "", "Measure how outcomes differ between groups."),
-        ("Label", "label", ":material/draw:", len(collections), "collections", "Redact and annotate images in the browser."),
-        ("Features", "features", ":material/inventory_2:", len(groups), "feature groups", "Versioned, point-in-time correct, fast online."),
+        (
+            "Label",
+            "label",
+            ":material/draw:",
+            len(collections),
+            "collections",
+            "Redact and annotate images in the browser.",
+        ),
+        (
+            "Features",
+            "features",
+            ":material/inventory_2:",
+            len(groups),
+            "feature groups",
+            "Versioned, point-in-time correct, fast online.",
+        ),
         ("Models", "models", ":material/model_training:", len(models), "models", "Train, compare, register, predict."),
         ("Runs", "runs", ":material/history:", None, "", "Everything long, with progress and outcome."),
     ]
     for start in range(0, len(rows), 4):
-        for column, (title, page, icon, number, unit, words) in zip(st.columns(4), rows[start : start + 4], strict=True):
+        for column, (title, page, icon, number, unit, words) in zip(
+            st.columns(4), rows[start : start + 4], strict=True
+        ):
             with column, st.container(key=f"card_{page}", height="stretch"):
                 st.page_link(f"../pages/{page}.py", label=f"**{title}**", icon=icon)
                 st.caption(words)
@@ -38,11 +61,41 @@ def main() -> None:
 
 def next_step(datasets, drafts, groups, models) -> None:
     steps = [
-        (not datasets, "Bring in a table", "Start with your own file, or with the sample data: an app store of 10,000 apps, as untidy as such tables are.", "Go to Data", "data"),
-        (not drafts, "Prepare it", f"{datasets[0].name if datasets else ''} is here. Build a recipe: parse, fill, clip, join, encode, each step under a live preview.", "Start a recipe", "prepare"),
-        (not groups, "Publish features", "When a recipe's result looks right, publish it as a feature group: versioned, and readable by key in microseconds.", "Go to Features", "features"),
-        (not models, "Train a model", "Join features to labels as they were at the time, train, and predict through the same recipe.", "Go to Models", "models"),
-        (True, "Everything is in place", "Look at your data, label images, or publish a new version.", "Explore", "explore"),
+        (
+            not datasets,
+            "Bring in a table",
+            "Start with your own file, or with the sample data: an app store of 10,000 apps, as untidy as such tables are.",
+            "Go to Data",
+            "data",
+        ),
+        (
+            not drafts,
+            "Prepare it",
+            f"{datasets[0].name if datasets else ''} is here. Build a recipe: parse, fill, clip, join, encode, each step under a live preview.",
+            "Start a recipe",
+            "prepare",
+        ),
+        (
+            not groups,
+            "Publish features",
+            "When a recipe's result looks right, publish it as a feature group: versioned, and readable by key in microseconds.",
+            "Go to Features",
+            "features",
+        ),
+        (
+            not models,
+            "Train a model",
+            "Join features to labels as they were at the time, train, and predict through the same recipe.",
+            "Go to Models",
+            "models",
+        ),
+        (
+            True,
+            "Everything is in place",
+            "Look at your data, label images, or publish a new version.",
+            "Explore",
+            "explore",
+        ),
     ]
     _, title, words, action, page = next(s for s in steps if s[0])
     with st.container(key="card_next", horizontal=True, vertical_alignment="center"):

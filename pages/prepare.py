@@ -99,22 +99,41 @@ def new_recipe(datasets: list[str], *, key: str) -> None:
 
 
 def toolbar(ws, drafts: list[str], chosen: str, datasets: list[str]) -> str:
-    draft = ws.drafts.get(chosen)
+    draft, turn = ws.drafts.get(chosen), editing().form  # a popover with a new key is closed
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        chosen = st.selectbox("Recipe", drafts, index=drafts.index(chosen), width=240, label_visibility="collapsed", key=f"recipe_{chosen}")
-        if st.button("", icon=":material/undo:", disabled=not draft.undo, help=f"Undo: {draft.undo}" if draft.undo else "Nothing to undo", key="undo"):
+        chosen = st.selectbox(
+            "Recipe",
+            drafts,
+            index=drafts.index(chosen),
+            width=240,
+            label_visibility="collapsed",
+            key=f"recipe_{chosen}",
+        )
+        if st.button(
+            "",
+            icon=":material/undo:",
+            disabled=not draft.undo,
+            help=f"Undo: {draft.undo}" if draft.undo else "Nothing to undo",
+            key="undo",
+        ):
             ws.drafts.undo(draft.name)
             reset_form()
-        if st.button("", icon=":material/redo:", disabled=not draft.redo, help=f"Redo: {draft.redo}" if draft.redo else "Nothing to redo", key="redo"):
+        if st.button(
+            "",
+            icon=":material/redo:",
+            disabled=not draft.redo,
+            help=f"Redo: {draft.redo}" if draft.redo else "Nothing to redo",
+            key="redo",
+        ):
             ws.drafts.redo(draft.name)
             reset_form()
-        with st.popover("", icon=":material/history:", help="Every edit of this recipe"):
+        with st.popover("", icon=":material/history:", help="Every edit of this recipe", key=f"history_{turn}"):
             history(ws, draft)
-        with st.popover("New", icon=":material/add:"):
+        with st.popover("New", icon=":material/add:", key=f"new_{turn}"):
             new_recipe(datasets, key="more")
         with st.popover("Export", icon=":material/code:"):
             export_panel(ws, draft)
-        with st.popover("Run", icon=":material/play_arrow:", type="primary", key="run_popover"):
+        with st.popover("Run", icon=":material/play_arrow:", type="primary", key=f"run_popover_{turn}"):
             run_panel(ws, draft)
     return chosen
 
@@ -193,7 +212,11 @@ def shown_view(recipe: Recipe, shower):
 def source_line(ws, recipe: Recipe, sources: dict[str, str], view) -> None:
     inputs = ", ".join(sources.values())
     upto = editing().upto
-    place = f"after step {recipe.place(upto) + 1}" if upto and any(s.id == upto for s in recipe.steps) else "after all steps"
+    place = (
+        f"after step {recipe.place(upto) + 1}"
+        if upto and any(s.id == upto for s in recipe.steps)
+        else "after all steps"
+    )
     if editing().mode == "form":
         place = "live preview of this step"
     newer = [r for r in sources.values() if ws.datasets.get(r.rpartition("@")[0]).ref != r]
@@ -211,7 +234,12 @@ def steps_panel(ws, draft: Draft, recipe: Recipe, problems: dict, error: AppErro
         step_row(ws, draft, recipe, number, step, problems.get(step.id))
     if st.button("Add a step", icon=":material/add:", type="primary", width="stretch", key="add_step"):
         now = editing()
-        state().extra["prepare"] = Editing(mode="pick", form=now.form + 1, upto=now.upto, at=recipe.place(now.upto) + 1 if now.upto and any(s.id == now.upto for s in recipe.steps) else None)
+        state().extra["prepare"] = Editing(
+            mode="pick",
+            form=now.form + 1,
+            upto=now.upto,
+            at=recipe.place(now.upto) + 1 if now.upto and any(s.id == now.upto for s in recipe.steps) else None,
+        )
         st.rerun()
 
 
@@ -219,10 +247,14 @@ def step_row(ws, draft: Draft, recipe: Recipe, number: int, step: Step, broken) 
     look = "bad" if broken else "on" if step.enabled else "off"
     with st.container(key=f"step_{look}_{step.id}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{number}.** {md(step.describe())}" + ("" if step.enabled else "  \n*switched off*"), width="stretch")
-            if st.button("", icon=":material/edit:", key=f"edit_step_{step.id}", type="tertiary", help=f"Edit step {number}"):
+            st.markdown(
+                f"**{number}.** {md(step.describe())}" + ("" if step.enabled else "  \n*switched off*"), width="stretch"
+            )
+            if st.button(
+                "", icon=":material/edit:", key=f"edit_step_{step.id}", type="tertiary", help=f"Edit step {number}"
+            ):
                 open_form(step.transform, step.settings, step=step.id)
-            with st.popover("", icon=":material/more_vert:", type="tertiary", key=f"more_{step.id}", help="More"):
+            with st.popover("", icon=":material/more_vert:", type="tertiary", key=f"more_{step.id}_{editing().form}", help="More"):
                 step_menu(ws, draft, recipe, number, step)
         if step.note:
             st.caption(md(step.note))
@@ -238,12 +270,20 @@ def step_menu(ws, draft: Draft, recipe: Recipe, number: int, step: Step) -> None
     toggle = "Switch off" if step.enabled else "Switch on"
     if st.button(toggle, key=f"toggle_{step.id}", icon=":material/toggle_on:", width="stretch"):
         keep(recipe.edit(step.id, enabled=not step.enabled), f"{toggle} step {number}")
-    if st.button("Show the table after this step", key=f"upto_{step.id}", icon=":material/visibility:", width="stretch"):
-        editing().upto = step.id
+    if st.button(
+        "Show the table after this step", key=f"upto_{step.id}", icon=":material/visibility:", width="stretch"
+    ):
+        state().extra["prepare"] = Editing(form=editing().form + 1, upto=step.id)
         st.rerun()
     if st.button("Move up", key=f"up_{step.id}", icon=":material/arrow_upward:", width="stretch", disabled=number == 1):
         keep(recipe.move(step.id, number - 2), f"Move step {number} up")
-    if st.button("Move down", key=f"down_{step.id}", icon=":material/arrow_downward:", width="stretch", disabled=number == len(recipe.steps)):
+    if st.button(
+        "Move down",
+        key=f"down_{step.id}",
+        icon=":material/arrow_downward:",
+        width="stretch",
+        disabled=number == len(recipe.steps),
+    ):
         keep(recipe.move(step.id, number), f"Move step {number} down")
     if st.button("Duplicate", key=f"twin_{step.id}", icon=":material/content_copy:", width="stretch"):
         keep(recipe.duplicate(step.id), f"Duplicate step {number}")
@@ -269,18 +309,24 @@ def take_pending(ws, draft: Draft, recipe: Recipe) -> None:
 
 def picker() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Search steps", key=f"search_{editing().form}", placeholder="fill missing, dummy variables, vlookup …", icon=":material/search:", live=True)
+        words = st.text_input(
+            "Search steps",
+            key=f"search_{editing().form}",
+            placeholder="fill missing, dummy variables, vlookup …",
+            icon=":material/search:",
+            live=True,
+        )
         if st.button("Close", key="close_picker", icon=":material/close:"):
             reset_form()
     found = search(words or "")
     if not found:
         st.caption("No step has these words. Try one word, such as “date” or “missing”.")
-    with st.container(height=GRID_HEIGHT - 60, border=False):
+    with st.container(height=GRID_HEIGHT - 60, border=False, key="picker", gap="xsmall"):
         family = None
         for cls in found:
             if cls.family() != family:
                 family = cls.family()
-                st.markdown(f"**{family.title()}**")
+                st.markdown(f"**{catalog.FAMILIES.get(family, family.title())}**")
             if st.button(cls.label, key=f"pick_{cls.name}", width="stretch", help=cls.summary()):
                 open_form(cls.name, {}, at=editing().at)
 
@@ -292,7 +338,10 @@ def search(words: str) -> list[type]:
         return catalog.all_transforms()
 
     def score(cls) -> int:
-        label, rest = cls.label.lower(), " ".join((cls.name, *cls.words, *cls.covers, cls.summary())).lower().replace("_", " ")
+        label, rest = (
+            cls.label.lower(),
+            " ".join((cls.name, *cls.words, *cls.covers, cls.summary())).lower().replace("_", " "),
+        )
         return sum(3 if p in label else 1 if p in rest else -100 for p in parts)
 
     scored = [(score(cls), -place, cls) for place, cls in enumerate(catalog.all_transforms())]
@@ -301,7 +350,9 @@ def search(words: str) -> list[type]:
 
 def open_form(transform: str, values: dict[str, Any], *, step: str | None = None, at: int | None = None) -> None:
     now = editing()
-    state().extra["prepare"] = Editing(mode="form", transform=transform, step=step, values=dict(values), at=at, form=now.form + 1)
+    state().extra["prepare"] = Editing(
+        mode="form", transform=transform, step=step, values=dict(values), at=at, form=now.form + 1
+    )
     st.rerun()
 
 
@@ -326,7 +377,9 @@ def form_panel(ws, draft: Draft, recipe: Recipe, shower, datasets: list[str]):
         return *shown_view(recipe, shower)[:2], None
     columns = {c["name"]: c["type"] for c in before.columns}
     others = {d: {c["name"]: c["type"] for c in ws.datasets.get(d).columns} for d in datasets}
-    values = forms.form(cls, key=f"f{now.form}", columns=columns, others=others, values=with_defaults(cls, now.values, columns))
+    values = forms.form(
+        cls, key=f"f{now.form}", columns=columns, others=others, values=with_defaults(cls, now.values, columns)
+    )
     values = {k: v for k, v in values.items() if v is not None}
     candidate, view, error = try_step(ws, draft, recipe, before_recipe, shower, cls, values, place)
     if error:
@@ -410,7 +463,13 @@ def suggestions(view, selected: dict | None, recipe: Recipe) -> None:
             found = suggest.for_cell(column, kind, selected.get("value"))
         for number, one in enumerate(found):
             why = f" ({one.why})" if one.why else ""
-            if st.button(one.label + why, key=f"suggest_{number}_{column}", width="stretch", icon=":material/lightbulb:", type="tertiary"):
+            if st.button(
+                one.label + why,
+                key=f"suggest_{number}_{column}",
+                width="stretch",
+                icon=":material/lightbulb:",
+                type="tertiary",
+            ):
                 open_form(one.transform, one.settings, at=None)
 
 
@@ -422,7 +481,9 @@ def run_panel(ws, draft: Draft) -> None:
     st.markdown("**Run on all rows**")
     st.caption("Each step learns from all rows; the result is kept as a dataset with the recipe behind it.")
     output = st.text_input("Name of the result", value=draft.name, key=f"output_{draft.name}")
-    if st.button("Run the recipe", type="primary", key="run_go", icon=":material/play_arrow:", disabled=not recipe.steps):
+    if st.button(
+        "Run the recipe", type="primary", key="run_go", icon=":material/play_arrow:", disabled=not recipe.steps
+    ):
         sources = draft.recipe["sources"]
         ws.recipes.save(draft.recipe, name=draft.name, note="run")
 
@@ -431,13 +492,16 @@ def run_panel(ws, draft: Draft) -> None:
             return {"dataset": done.dataset.ref, "rows": done.dataset.rows, "columns": len(done.dataset.columns)}
 
         state().runs["recipe"] = ws.runs.start("recipe", f"Run {draft.name}", work).id
-        st.rerun()
+        reset_form()
 
 
 def run_done(run) -> None:
     made = run.outcome
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.success(f"Kept as **{md(made['dataset'])}**: {count(made['rows'])} rows, {count(made['columns'])} columns.", icon=":material/check_circle:")
+        st.success(
+            f"Kept as **{md(made['dataset'])}**: {count(made['rows'])} rows, {count(made['columns'])} columns.",
+            icon=":material/check_circle:",
+        )
         if st.button("Publish as features", icon=":material/inventory_2:", key="to_features"):
             state().dataset = made["dataset"].rpartition("@")[0]
             st.switch_page("../pages/features.py")
@@ -466,7 +530,14 @@ def export_panel(ws, draft: Draft) -> None:
     with guard():
         fitted = FittedRecipe.from_dict(_fitted(str(ws.root), draft.recipe, draft.recipe["sources"]))
         code = export(fitted, kind)
-        st.download_button(f"Download {draft.name}{SUFFIX[kind]}", code, file_name=f"{draft.name}{SUFFIX[kind]}", key=f"export_{kind}", type="primary", on_click="ignore")
+        st.download_button(
+            f"Download {draft.name}{SUFFIX[kind]}",
+            code,
+            file_name=f"{draft.name}{SUFFIX[kind]}",
+            key=f"export_{kind}",
+            type="primary",
+            on_click="ignore",
+        )
         with st.container(height=320):
             st.code(code if len(code) < 20_000 else code[:20_000] + "\n…", language=LANGUAGE[kind])
 

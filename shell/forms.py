@@ -81,7 +81,9 @@ def _choose(label, options, start, many, required, at, help_):
     if not options:
         st.caption(f"{label}: no column of this kind.")
     index = options.index(start) if start in options else None
-    return st.selectbox(label, options, index=index, key=at, help=help_, placeholder="Choose a column" if required else "None")
+    return st.selectbox(
+        label, options, index=index, key=at, help=help_, placeholder="Choose a column" if required else "None"
+    )
 
 
 def _literal(label, options, start, at, help_):
@@ -98,16 +100,25 @@ def _number(label, kind, declared, start, optional, at, help_):
         high = getattr(bound, "le", None) if getattr(bound, "le", None) is not None else high
     if kind is int:
         value = None if start is None else int(start)
-        return st.number_input(label, low, high, value if value is not None or optional else (low or 1), 1, key=at, help=help_)
+        return st.number_input(
+            label, low, high, value if value is not None or optional else (low or 1), 1, key=at, help=help_
+        )
     value = None if start is None else float(start)
     low, high = (None if b is None else float(b) for b in (low, high))
-    return st.number_input(label, low, high, value, key=at, help=help_, format="%g", placeholder="None" if optional else "")
+    return st.number_input(
+        label, low, high, value, key=at, help=help_, format="%g", placeholder="None" if optional else ""
+    )
 
 
 def _tuple(label, inner, start, at, help_, columns, others, so_far):
     if isinstance(inner, type) and issubclass(inner, Settings):
         return _repeated(label, inner, start, at, columns, others, so_far)
-    shown = st.text_input(label, ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in start or ()), key=at, help=(help_ or "") + " Separate with commas.")
+    shown = st.text_input(
+        label,
+        ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in start or ()),
+        key=at,
+        help=(help_ or "") + " Separate with commas.",
+    )
     parts = [p.strip() for p in shown.split(",") if p.strip()]
     if inner is float:
         return [float(p) if _is_number(p) else p for p in parts]
@@ -129,8 +140,23 @@ def _repeated(label, inner, start, at, columns, others, so_far):
                 item[name] = _field(name, declared, f"{at}_{number}", columns, others, values, {**so_far, **item})
             found.append(item)
     add, remove = st.columns(2)
-    add.button(f"Add to {label.lower()}", key=f"{at}_add", icon=":material/add:", on_click=_count, args=(count_key, 1), width="stretch")
-    remove.button("Remove last", key=f"{at}_remove", icon=":material/remove:", on_click=_count, args=(count_key, -1), width="stretch", disabled=st.session_state[count_key] == 1)
+    add.button(
+        f"Add to {label.lower()}",
+        key=f"{at}_add",
+        icon=":material/add:",
+        on_click=_count,
+        args=(count_key, 1),
+        width="stretch",
+    )
+    remove.button(
+        "Remove last",
+        key=f"{at}_remove",
+        icon=":material/remove:",
+        on_click=_count,
+        args=(count_key, -1),
+        width="stretch",
+        disabled=st.session_state[count_key] == 1,
+    )
     return found
 
 
@@ -141,8 +167,19 @@ def _count(key: str, by: int) -> None:
 def _mapping(label, start, at, help_):
     rows = [{"old": k, "new": v} for k, v in (start or {}).items()] or [{"old": "", "new": ""}]
     st.caption(label, help=help_)
-    edited = st.data_editor(rows, num_rows="dynamic", key=at, hide_index=True, width="stretch", column_config={"old": "Old value", "new": "New value"})
-    return {str(r.get("old")): "" if r.get("new") is None else str(r["new"]) for r in edited if r.get("old") not in (None, "")}
+    edited = st.data_editor(
+        rows,
+        num_rows="dynamic",
+        key=at,
+        hide_index=True,
+        width="stretch",
+        column_config={"old": "Old value", "new": "New value"},
+    )
+    return {
+        str(r.get("old")): "" if r.get("new") is None else str(r["new"])
+        for r in edited
+        if r.get("old") not in (None, "")
+    }
 
 
 def _plain_type(annotation) -> tuple[Any, bool]:

@@ -24,6 +24,8 @@ CSS = """
 [class*="st-key-step_on"] { border-left: 3px solid var(--st-primary-color, #23704F); padding-left: .55rem; }
 [class*="st-key-step_off"] { border-left: 3px solid color-mix(in srgb, currentColor 20%, transparent); padding-left: .55rem; opacity: .6; }
 [class*="st-key-step_bad"] { border-left: 3px solid #C0392B; padding-left: .55rem; }
+[class*="st-key-pick_"] button, [class*="st-key-suggest_"] button, [class*="st-key-edit_"] button { justify-content: flex-start; text-align: left; }
+[class*="st-key-picker"] { gap: .35rem; }
 .tilth-muted { opacity: .68; font-size: .9rem; }
 .tilth-chip { display:inline-block; padding:.05rem .5rem; border-radius:999px; font-size:.78rem;
   border:1px solid color-mix(in srgb, currentColor 22%, transparent); margin-right:.3rem; }

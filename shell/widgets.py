@@ -27,20 +27,22 @@ def workspace() -> Workspace:
     return _open(None)
 
 
-def header(title: str, caption: str = "", *, help: str | None = None) -> None:  # noqa: A002 - Streamlit's own word
+def header(title: str, caption: str = "", *, help: str | None = None) -> None:
     """Show the page title with one line that says what the page is for."""
     st.title(title, help=help, anchor=False)
     if caption:
         st.html(f'<p class="tilth-muted" style="margin:-.6rem 0 .4rem">{_escape(caption)}</p>')
 
 
-def empty(title: str, body: str, *, icon: str = ":material/eco:", action: str | None = None, key: str | None = None) -> bool:
+def empty(
+    title: str, body: str, *, icon: str = ":material/eco:", action: str | None = None, key: str | None = None
+) -> bool:
     """Show an empty state that teaches; return whether its button `action` was clicked."""
     key = key or hashlib.sha1(title.encode()).hexdigest()[:8]
     with st.container(key=f"empty_{key}", horizontal_alignment="center"):
         st.markdown(f"### {icon} {title}")
         st.markdown(body)
-        return st.button(action, type="primary", key=f"empty_action_{key}") if action else False
+        return st.button(action, type="primary", key=f"action_empty_{key}") if action else False
 
 
 def problem(error: Exception) -> None:
@@ -49,7 +51,10 @@ def problem(error: Exception) -> None:
         st.error(error.message + (f"\n\n**What to do:** {error.hint}" if error.hint else ""), icon=":material/error:")
         return
     log.error("defect on a page", exc_info=error)
-    st.error(f"Something went wrong in Tilth itself ({type(error).__name__}). Nothing was changed.", icon=":material/bug_report:")
+    st.error(
+        f"Something went wrong in Tilth itself ({type(error).__name__}). Nothing was changed.",
+        icon=":material/bug_report:",
+    )
     with st.expander("Details for a bug report"):
         st.code("".join(traceback.format_exception(error)))
 
@@ -95,7 +100,7 @@ def _poll(run_id: str, key: str) -> None:
             workspace().runs.cancel(run_id)
 
 
-def confirm(label: str, question: str, *, key: str, icon: str = ":material/delete:", type: str = "tertiary") -> bool:  # noqa: A002
+def confirm(label: str, question: str, *, key: str, icon: str = ":material/delete:", type: str = "tertiary") -> bool:
     """Show a button that asks once more in a popover; return True when the answer is yes."""
     with st.popover(label, icon=icon, type=type):
         st.write(question)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from transforms.errors import ColumnNotFound, InputError
 
 MISSING = "(missing)"  # a category of its own
+IDENTIFIES_FROM = 0.5  # a text column with more different values than this share of the rows says who, not what
+MOST_FEW = 100  # rows; in fewer, many different values mean nothing
 NUMERIC, CATEGORICAL = "numeric", "categorical"
 
 
@@ -23,12 +25,15 @@ def kind_of(dtype) -> str | None:
     return None
 
 
-def choose(table, target: str, wanted: Sequence[str] | None, left_out: Sequence[str]) -> list[dict]:
-    """Return `[{"name", "kind"}]` of the features: those wanted, or every usable column that is not left out."""
+def choose(table, target: str, wanted: Sequence[str] | None, left_out: Sequence[str]) -> tuple[list[dict], list[str]]:
+    """Return `[{"name", "kind"}]` of the features: those wanted, or every usable column that is not left out.
+
+    Beside them: a sentence where a text column was left out because it looks like a name or an identifier.
+    """
     names = table.column_names
     if target not in names:
         raise ColumnNotFound.of(target, names)
-    found = []
+    found, names_left_out = [], []
     for name in wanted or [n for n in names if n != target and n not in left_out]:
         if name not in names:
             raise ColumnNotFound.of(name, names)
@@ -40,13 +45,25 @@ def choose(table, target: str, wanted: Sequence[str] | None, left_out: Sequence[
                 f"Feature {name!r} is {table.schema.field(name).type}, which no estimator here can use.",
                 hint="Make numbers or text of it in a recipe.",
             )
-        if kind:
+        if kind == CATEGORICAL and not wanted and _identifies(table.column(name)):
+            names_left_out.append(name)
+        elif kind:
             found.append({"name": name, "kind": kind})
     if not found:
         raise InputError(
             "There is no column to learn from.", hint="Give a table with numbers or text beside the target."
         )
-    return found
+    if not names_left_out:
+        return found, []
+    listed = ", ".join(map(repr, names_left_out))
+    return found, [f"{listed} was left out: nearly every row has its own value. Name it as a feature to use it."]
+
+
+def _identifies(column) -> bool:
+    import pyarrow.compute as pc
+
+    known = len(column) - column.null_count
+    return known > MOST_FEW and pc.count_distinct(column).as_py() > IDENTIFIES_FROM * known
 
 
 def frame_of(table, features: Sequence[dict]):

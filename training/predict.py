@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from featurestore import wire
 from training import columns
-from training.registry import Registry
+from training.registry import Model, Registry
 from training.train import CLASSIFICATION, plain
-from transforms.errors import InputError
+from transforms.errors import InputError, NotFound
 
 if TYPE_CHECKING:
     from workspace import Workspace
@@ -32,18 +33,25 @@ class Predictor:
             from workspace.sql import connection
 
             self.recipe = FittedRecipe.from_dict(self.model.recipe)
+            others = self.model.lineage.get("recipe_inputs", {})
+            if missing := [name for name in self.recipe.other_inputs() if name not in others]:
+                raise InputError(
+                    f"Model {ref} reads the table {missing[0]!r} in its recipe, and it was trained without saying which.",
+                    hint="Train it again with --recipe-input NAME=DATASET.",
+                )
             with connection() as con:
                 self.inputs = {
-                    name: ws.datasets.get(dataset).relation(con).to_arrow_table()
-                    for name, dataset in self.model.lineage.get("recipe_inputs", {}).items()
+                    name: ws.datasets.get(dataset).relation(con).to_arrow_table() for name, dataset in others.items()
                 }
+        stored = (self.model.lineage.get("training_set") or {}).get("columns", {})
+        self._made_as = {column: text.partition(":")[2] for text, column in stored.items()}  # "apps:Size" is Size there
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[dict]:
         """Return one dict per record: `prediction`, and `probabilities` by class for classifiers.
 
         A record that a recipe step removes has the prediction None and a `note`.
         """
-        prepared = [self._prepared(record) for record in records]
+        prepared = [self.prepared(record) for record in records]
         kept = [row for row in prepared if row is not None]
         answers = iter(self._answers(self._table(kept)) if kept else [])
         removed = {"prediction": None, "note": "A step of the recipe removes this record."}
@@ -63,6 +71,7 @@ class Predictor:
             engine = DuckDBEngine()
             expression = self.recipe.expression({"main": table, **self.inputs}, engine=engine, serving=True)
             table = engine.relation(expression).to_arrow_table()
+            table = self._renamed(table)
         self._check_columns(table.column_names)
         answers = self._answers(table)
         table = table.append_column("prediction", pa.array([a["prediction"] for a in answers]))
@@ -70,7 +79,7 @@ class Predictor:
             table = table.append_column("probability", pa.array([max(a["probabilities"].values()) for a in answers]))
         return table
 
-    def _prepared(self, record: Mapping[str, Any]) -> Mapping | None:
+    def prepared(self, record: Mapping[str, Any]) -> Mapping | None:
         if not isinstance(record, Mapping):
             raise InputError("A record is a JSON object.", hint='For example {"age": 41}.')
         if self.recipe is None:
@@ -81,7 +90,34 @@ class Predictor:
             raise InputError(
                 "The record has none of the columns of the recipe.", hint=f"Give some of {', '.join(known)}."
             )
-        return self.recipe.transform_record(dict(record), self.inputs)
+        made = self.recipe.transform_record(dict(record), self.inputs)
+        if made is None:
+            return None
+        row = {**record, **made, **{name: made.get(source) for name, source in self._sources(made).items()}}
+        self._check_columns(row)
+        return row
+
+    def _sources(self, made) -> dict[str, str]:
+        """Return feature → column that the recipe makes for it.
+
+        Left out are columns of the labels that the recipe does not make: the record itself must hold them. A feature of the
+        store that this recipe no longer makes is missing, as it is in the rows that were published from it.
+        """
+        names = [feature["name"] for feature in self.model.features]
+        return {
+            name: name if name in made else self._made_as[name]
+            for name in names
+            if name in made or name in self._made_as
+        }
+
+    def _renamed(self, table):
+        import pyarrow as pa
+
+        for name, source in self._sources(table.column_names).items():
+            if name not in table.column_names:
+                there = source in table.column_names
+                table = table.append_column(name, table.column(source) if there else pa.nulls(table.num_rows))
+        return table
 
     def _check_columns(self, given) -> None:
         wanted = [f["name"] for f in self.model.features]
@@ -128,6 +164,32 @@ class Predictor:
             {"prediction": value, "probabilities": dict(zip(classes, row, strict=True))}
             for value, row in zip(guesses, shares, strict=True)
         ]
+
+
+def example_record(ws: Workspace, model: Model) -> dict[str, Any]:
+    """Return a record to try a model with: a row of the data behind it, or its columns without values."""
+    recipe, lineage = model.recipe or {}, model.lineage
+    fitted_on = recipe.get("fitted_on", {})
+    labels = (lineage.get("training_set") or {}).get("labels", {})
+    raw = list(recipe.get("inputs", {}).get("main", {}))
+    wanted = raw or [feature["name"] for feature in model.features]
+    source = f"{fitted_on.get('dataset')}@{fitted_on.get('version')}" if raw else lineage.get("dataset")
+    found = {}
+    for ref in (source, labels.get("dataset")):
+        try:
+            found = _first_row(ws, ref, wanted) | found if ref else found
+        except NotFound:
+            continue
+    return {name: wire.as_json(found.get(name)) for name in wanted}
+
+
+def _first_row(ws: Workspace, ref: str, wanted: Sequence[str]) -> dict[str, Any]:
+    from workspace.sql import connection
+
+    dataset = ws.datasets.get(ref)
+    with connection() as con:
+        rows = dataset.relation(con).limit(1).to_arrow_table().to_pylist()
+    return {name: value for name, value in rows[0].items() if name in wanted} if rows else {}
 
 
 def predict(ws: Workspace, ref: str, records: Sequence[Mapping[str, Any]]) -> list[dict]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from featurestore import FeatureStore, manifest_of
-from featurestore.intake import opened
+from featurestore.intake import FROM_RECIPE, opened
 from training import columns, splits
 from training.registry import Model, Registry
-from transforms.errors import InputError
+from transforms.errors import InputError, NotFound
 
 if TYPE_CHECKING:
     from transforms import FittedRecipe
     from workspace import Workspace
+    from workspace.datasets import DatasetVersion
+    from workspace.runs import RunHandle
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 MOST_CLASSES = 100
@@ -74,6 +77,7 @@ def train(
     recipe_inputs: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     description: str = "",
+    handle: RunHandle | None = None,
 ) -> Model:
     """Train, measure and register; return the new model version.
 
@@ -83,7 +87,8 @@ def train(
     Args:
         data: a training set of the feature store, or any table, path or dataset.
         target: column to predict; rows without it are left out.
-        features: columns to learn from; default is every number and text column but target, keys and times.
+        features: columns to learn from; default is every number and text column but target, keys, times, and text that is
+            different in nearly every row (a name or an identifier).
         estimator: one of `ESTIMATORS`; default logistic or linear regression, by task.
         task: "classification" or "regression"; default by the target: text, bool or up to 20 whole numbers are classes.
         split: "random" (stratified by class) or "time" (the newest rows test; needs `time`).
@@ -91,19 +96,20 @@ def train(
         recipe: the fitted recipe that turned raw records into these rows; kept with the model, so that `predict` takes raw
             records. For a training set of the feature store it is found by lineage.
         run_recipe: the data is raw: run `recipe` on it first.
-        recipe_inputs: the recipe's other inputs by name, as datasets (`name@version`).
+        recipe_inputs: the recipe's other inputs by name, as datasets (`name@version`). They too are found by lineage.
         settings: settings of the estimator, such as `{"n_estimators": 300}`.
+        handle: for progress and cancel; nothing is registered after a cancel, which waits for the estimator's own work.
     """
     import pyarrow.compute as pc
 
+    say = handle.progress if handle else lambda share, message: None
+    say(0.5, "reading the rows")
     table, lineage, keys = _table(ws, data)
-    if recipe is None:
-        recipe = _recipe_by_lineage(ws, lineage)
-    lineage.pop("fitted_recipe", None)  # kept once, beside the artefact
+    recipe, others, problem = _recipe_and_inputs(ws, lineage, recipe, recipe_inputs or {})
     if run_recipe:
-        table = _after_recipe(ws, recipe, table, recipe_inputs)
+        table = _after_recipe(ws, recipe, table, others)
     left_out = [*keys, *([time] if time else [])]
-    chosen = columns.choose(table, target, features, left_out)
+    chosen, noticed = columns.choose(table, target, features, left_out)
     rows_given = table.num_rows
     table = table.filter(pc.is_valid(table.column(target)))
     if split not in ("random", "time"):
@@ -126,11 +132,14 @@ def train(
         raise InputError(
             f"{estimator} does not take these settings: {error}.", hint="See scikit-learn's names."
         ) from error
-    noticed = _fit(pipeline, frame.iloc[train_rows], answers[train_rows])
+    noticed += [problem] if problem else []
+    say(0.7, f"{ESTIMATORS[estimator][0]} learns from {len(train_rows):,} rows")
+    noticed += _fit(pipeline, frame.iloc[train_rows], answers[train_rows])
+    say(0.9, f"measuring on {len(test_rows):,} rows")
     metrics = _measure(task, pipeline, frame.iloc[test_rows], answers[test_rows], answers[train_rows])
     metrics |= {"train_rows": len(train_rows), "test_rows": len(test_rows), "warnings": noticed}
-    if recipe_inputs:
-        lineage["recipe_inputs"] = dict(recipe_inputs)
+    lineage = {key: value for key, value in lineage.items() if key not in FROM_RECIPE}
+    lineage |= {"recipe": recipe.name, "recipe_inputs": others} if recipe is not None else {}
     lineage["rows"] = {"given": rows_given, "without_target": rows_given - table.num_rows}
     facts = {
         "task": task,
@@ -166,28 +175,84 @@ def _table(ws: Workspace, data) -> tuple[Any, dict, list[str]]:
     return table, lineage, [*keys, manifest["time"]]
 
 
-def _recipe_by_lineage(ws: Workspace, lineage: dict) -> FittedRecipe | None:
-    """Return the one fitted recipe that made the features of a training set, or None where there is none or several."""
-    found = [lineage.pop("fitted_recipe")] if lineage.get("fitted_recipe") else []
+def _recipe_and_inputs(
+    ws: Workspace, lineage: Mapping, recipe: FittedRecipe | None, given: Mapping[str, str]
+) -> tuple[FittedRecipe | None, dict[str, str], str]:
+    """Return the recipe that made the rows, its other inputs as exact dataset versions, and a sentence where one is missing.
+
+    Args:
+        recipe: the one that was handed over; None looks for it in the lineage.
+        given: other inputs by name that were handed over; they win over those of the lineage.
+    """
+    handed_over = recipe is not None or bool(given)
+    found = _source_of(recipe) if recipe is not None else _recipe_by_lineage(ws, lineage)
+    if found is None:
+        return None, {}, ""
+    if recipe is None:
+        from transforms import FittedRecipe
+
+        recipe = FittedRecipe.from_dict(found["fitted_recipe"])
+    known = {**found.get("recipe_inputs", {}), **given}
+    others, problem = {}, ""
+    for name in recipe.other_inputs():
+        try:
+            others[name] = ws.datasets.get(known[name]).ref if name in known else None
+        except NotFound:
+            others[name] = None
+        if others[name] is None:
+            was = f" (it was {known[name]!r})" if name in known else ""
+            problem = f"Recipe {recipe.name!r} reads the input {name!r}{was}, which is no dataset of this workspace."
+    others = {name: ref for name, ref in others.items() if ref}
+    if problem and handed_over:
+        raise InputError(problem, hint="Name a dataset for it: recipe_inputs, or --recipe-input NAME=DATASET.")
+    return recipe, others, problem + " Raw records cannot be predicted without it." if problem else ""
+
+
+def _recipe_by_lineage(ws: Workspace, lineage: Mapping) -> dict | None:
+    """Return the source (recipe, recipe_inputs, fitted_recipe) that made the features; None where there is none or several.
+
+    Of each feature group it is the newest one that the training set could see.
+    """
+    training_set = lineage.get("training_set")
+    if training_set is None:
+        return dict(lineage) if lineage.get("fitted_recipe") else None
+    found = []
     store = FeatureStore(ws)
-    for name, group in (lineage.get("training_set") or {}).get("groups", {}).items():
-        sources = [v["source"] or {} for v in store.describe(name)["versions"] if v["version"] <= group["version"]]
-        found += [s["fitted_recipe"] for s in sources if s.get("fitted_recipe")][-1:]
-    if len(found) != 1:
-        return None
-    from transforms import FittedRecipe
+    as_of = datetime.fromisoformat(training_set["as_of"]) if training_set.get("as_of") else None
+    for name, group in training_set["groups"].items():
+        made_by_recipe = [
+            version["source"]
+            for version in store.describe(name)["versions"]
+            if version["version"] <= group["version"]
+            and (as_of is None or datetime.fromisoformat(version["written_at"]) <= as_of)
+            and (version["source"] or {}).get("fitted_recipe")
+        ]
+        found += made_by_recipe[-1:]
+    return found[0] if found and all(f["fitted_recipe"] == found[0]["fitted_recipe"] for f in found) else None
 
-    return FittedRecipe.from_dict(found[0])
+
+def _source_of(recipe: FittedRecipe) -> dict:
+    inputs = recipe.fitted_on.get("inputs", {})
+    return {"recipe_inputs": {name: ref for name, ref in inputs.items() if name != "main"}}
 
 
-def _after_recipe(ws: Workspace, recipe: FittedRecipe | None, table, recipe_inputs: Mapping[str, str] | None):
+def _after_recipe(ws: Workspace, recipe: FittedRecipe | None, table, recipe_inputs: Mapping[str, str]):
     if recipe is None:
         raise InputError("There is no recipe to run.", hint="Give the fitted recipe.")
     from workspace.sql import connection
 
     with connection() as con:
-        others = {name: ws.datasets.get(ref).relation(con) for name, ref in (recipe_inputs or {}).items()}
+        others = {name: ws.datasets.get(ref) for name, ref in recipe_inputs.items()}
         return recipe.run({"main": table, **others}, con).to_arrow_table()
+
+
+def suggested_task(dataset: DatasetVersion, target: str) -> str:
+    """Return what `train` would take the task of a dataset's column for: "classification" or "regression"."""
+    from workspace.sql import connection, ident
+
+    with connection() as con:
+        query = f"SELECT {ident(target)} FROM {dataset.sql()}"
+        return _task_of(con.sql(f"SELECT DISTINCT * FROM ({query}) LIMIT 1000").to_arrow_table().column(0))
 
 
 def _task_of(target) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import ibis
@@ -49,6 +49,7 @@ def walk(recipe: Recipe, inputs: Mapping[str, Mapping[str, str]]) -> Walk:
     unsure: set[str] = set()  # columns that a broken step would have made
     open_prefixes: list[str] = []
     fitted_before: list[tuple[int, Step]] = []
+    split: str | None = None  # the column that tells training rows apart
     for number, step in recipe.enabled():
         found.before[step.id] = types.names(table.schema())
         place = f'Step {number} "{step.label()}": '
@@ -56,9 +57,12 @@ def walk(recipe: Recipe, inputs: Mapping[str, Mapping[str, str]]) -> Walk:
             transform = step.build()
         except AppError as error:
             found.problems.append(Problem(step=step.id, message=place + error.message, hint=error.hint))
-            unsure |= {str(v) for v in step.settings.values() if isinstance(v, str)}
+            named = set(_texts(step.settings))
+            unsure |= named
+            open_prefixes += [f"{n}_" for n in named]  # as one-hot encoding would name its columns
             continue
-        missing = [e for e in _column_errors(transform, table) if not _let_pass(e, unsure, open_prefixes)]
+        seen = _column_errors(transform, table)
+        missing = [e for e in seen if not _let_pass(e, unsure, open_prefixes)]
         if isinstance(transform, CombiningTransform):
             missing += [
                 AppError(f"the input {n!r} is not given.", hint=f"Give it as {n}=DATA.")
@@ -69,6 +73,17 @@ def walk(recipe: Recipe, inputs: Mapping[str, Mapping[str, str]]) -> Walk:
         open_prefixes += transform.open_prefixes()
         if transform.serving == "fitted" and transform.learns():
             fitted_before.append((number, step))
+            if split and split not in table.columns:
+                found.problems.append(
+                    Problem(
+                        step=step.id,
+                        severity="warning",
+                        message=place
+                        + f"it learns from the test rows too, because column {split!r} of the split is gone.",
+                        hint="Move it in front of the step that drops the column.",
+                    )
+                )
+        split = getattr(transform, "split_column", None) or transform.new_names(table.columns).get(split, split)
         if getattr(transform, "split_column", None) and fitted_before:
             early, first = fitted_before[0]
             found.problems.append(
@@ -79,9 +94,12 @@ def walk(recipe: Recipe, inputs: Mapping[str, Mapping[str, str]]) -> Walk:
                     hint=f"Move step {number} in front of it.",
                 )
             )
+        if seen:  # it cannot be tried on the stand-in; what it would make is unsure
+            unsure |= _new_names(transform)
+            continue
         try:
             table = _apply(recipe, step, transform, table, others)
-        except Exception as error:  # noqa: BLE001 - a stand-in cannot satisfy every step; its columns become unsure
+        except Exception as error:
             if isinstance(error, AppError) and not missing:
                 hidden = _let_pass(error, unsure, open_prefixes)
                 if not hidden and not transform.learns():
@@ -145,8 +163,24 @@ def _let_pass(error: AppError, unsure: set[str], prefixes: list[str]) -> bool:
 
 
 def _new_names(transform: Transform) -> set[str]:
-    fields = type(transform).model_fields.items()
-    return {getattr(transform, n) for n, f in fields if marker_of(f, NewName) and getattr(transform, n)}
+    """Return the columns that a step would make, as far as its settings name them."""
+    found = set()
+    for settings in (transform, *transform._nested()):
+        marked = (n for n, f in type(settings).model_fields.items() if marker_of(f, NewName))
+        found |= {name for n in marked if (name := getattr(settings, n))}
+    suffix = getattr(transform, "suffix", "")
+    if suffix and hasattr(transform, "target"):
+        found |= {transform.target(c) for c in transform.columns}
+    return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text inside settings of unknown form."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
 
 
 def _input_problems(name: str, expected: Mapping[str, str], seen: Mapping[str, str] | None) -> list[Problem]:

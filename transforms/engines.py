@@ -168,7 +168,9 @@ def local_spark(cores: int = 2):
     try:
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:
-        raise NotOnThisEngine("Spark is not installed.", hint="pip install 'pyspark>=4,<5' and install Java 17.") from error
+        raise NotOnThisEngine(
+            "Spark is not installed.", hint="pip install 'pyspark>=4,<5' and install Java 17."
+        ) from error
     builder = SparkSession.builder.master(f"local[{cores}]").appName("tilth")
     settings = {
         "spark.sql.session.timeZone": "UTC",

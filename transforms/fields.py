@@ -95,7 +95,9 @@ TextColumns = Annotated[_Many, Columns_("text", many=True)]
 TimeColumns = Annotated[_Many, Columns_("time", many=True)]
 BoolColumns = Annotated[_Many, Columns_("bool", many=True)]
 OrderableColumns = Annotated[_Many, Columns_("orderable", many=True)]
-SomeColumns = Annotated[tuple[str, ...], AfterValidator(_distinct), Columns_(many=True)]  # may be empty: "all" or "none"
+SomeColumns = Annotated[
+    tuple[str, ...], AfterValidator(_distinct), Columns_(many=True)
+]  # may be empty: "all" or "none"
 NewColumn = Annotated[str, Field(min_length=1), NewName()]
 OtherInput = Annotated[str, Field(min_length=1), InputName()]
 

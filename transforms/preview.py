@@ -8,9 +8,11 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import ibis.expr.operations as ops
 
 from transforms import schema as types
 from transforms.engines import DuckDBEngine, connect, first_line, ident, text
@@ -18,6 +20,9 @@ from transforms.errors import AppError, RecipeError
 from transforms.fields import kind_of
 from transforms.recipe import FittedRecipe, Recipe, _Running, at_step
 from transforms.transform import CombiningTransform
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BINS = 20
 FEW = 30  # a text column with at most so many values shows each of them
@@ -39,10 +44,19 @@ class Previewer:
         self.con = connect()
         self.engine = DuckDBEngine(self.con)
         self.identity = identity
-        self._tables = {name: self.engine.table(source) for name, source in sources.items()}
+        self._tables = {name: self.engine.table(self._seen(name, source)) for name, source in sources.items()}
         self._states: OrderedDict[str, Any] = OrderedDict()
         self._kept: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.RLock()
+
+    def _seen(self, name: str, source: Any) -> Any:
+        """Copy an Arrow table into DuckDB: what is only registered can be seen by one cursor alone."""
+        if isinstance(source, str | Path) or hasattr(source, "sql"):
+            return source
+        self.con.register("tilth_arrow", source)
+        self.con.execute(f"CREATE TABLE {ident('input_' + name)} AS FROM tilth_arrow")
+        self.con.unregister("tilth_arrow")
+        return self.engine.backend.table(f"input_{name}")
 
     @property
     def inputs(self) -> dict[str, dict[str, str]]:
@@ -72,6 +86,7 @@ class Previewer:
                         while len(self._states) > 500:
                             self._states.popitem(last=False)
                     states[step.id] = self._states[key]
+                before = running.table
                 try:
                     running.apply(transform, states.get(step.id))
                     running.table.schema()
@@ -82,7 +97,7 @@ class Previewer:
                 if transform.serving not in ("row", "fitted") or isinstance(transform, CombiningTransform):
                     running.table = self._keep(key, running.table)
                     aligned = key
-                elif transform.name.startswith("rows.filter"):
+                elif not _keeps_rows(before, running.table):
                     aligned = key
         content = recipe.dump() | {"inputs": self.inputs, "states": states, "fitted_on": {}}
         return View(self, FittedRecipe.model_validate(content), running.table, key, aligned)
@@ -111,6 +126,7 @@ class View:
         self.key = key
         self.aligned = aligned
         self.schema = table.schema()
+        self._previewer = previewer
         self._con = previewer.con
         self._sql = previewer.engine.sql(table)
         self._count: int | None = None
@@ -127,15 +143,19 @@ class View:
     def count(self) -> int:
         """Return the number of rows."""
         if self._count is None:
-            self._count = self._run(f"SELECT count(*) FROM ({self._sql})").to_arrow_table().to_pylist()[0]["count_star()"]
+            self._count = self._run(f"SELECT count(*) FROM ({self._sql})").column(0)[0].as_py()
         return self._count
 
     def rows(self, offset: int = 0, limit: int = 100, columns: Sequence[str] | None = None) -> list[list[Any]]:
         """Return a page of at most 1,000 rows as lists of JSON values, in the table's own order."""
         chosen = ", ".join(ident(c) for c in columns) if columns else "*"
         limit, offset = max(0, min(int(limit), PAGE)), max(0, int(offset))
-        page = self._run(f"SELECT {chosen} FROM ({self._sql}) LIMIT {limit} OFFSET {offset}").to_arrow_table()
-        return [[_cell(v) for v in row] for row in zip(*(c.to_pylist() for c in page.columns), strict=True)] if page.num_columns else []
+        page = self._run(f"SELECT {chosen} FROM ({self._sql}) LIMIT {limit} OFFSET {offset}")
+        return (
+            [[_cell(v) for v in row] for row in zip(*(c.to_pylist() for c in page.columns), strict=True)]
+            if page.num_columns
+            else []
+        )
 
     def profile(self, columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return facts of columns over all rows, in two queries.
@@ -147,34 +167,48 @@ class View:
         asked = ["count(*) AS n"]
         for i, c in enumerate(names):
             x, kind = ident(c), kind_of(self.schema[c])
-            asked += [f"count({x}) AS known_{i}", f"approx_count_distinct({x}) AS distinct_{i}" if kind != "any" else f"NULL AS distinct_{i}"]
+            asked += [
+                f"count({x}) AS known_{i}",
+                f"approx_count_distinct({x}) AS distinct_{i}" if kind != "any" else f"NULL AS distinct_{i}",
+            ]
+            if kind in ("number", "time"):
+                finite = f"CASE WHEN isfinite({x}{'::DOUBLE' if kind == 'number' else ''}) THEN {x} END"
+                asked += [f"min({finite}) AS low_{i}", f"max({finite}) AS high_{i}"]
             if kind == "number":
-                finite = f"CASE WHEN isfinite({x}::DOUBLE) THEN {x}::DOUBLE END"
-                asked += [f"min({finite}) AS low_{i}", f"max({finite}) AS high_{i}", f"avg({finite}) AS mean_{i}"]
-            elif kind == "time":
-                asked += [f"min({x}) AS low_{i}", f"max({x}) AS high_{i}"]
-        first = self._run(f"SELECT {', '.join(asked)} FROM ({self._sql})").to_arrow_table().to_pylist()[0]
+                asked += [f"avg({finite}) AS mean_{i}"]
+        first = self._run(f"SELECT {', '.join(asked)} FROM ({self._sql})").to_pylist()[0]
         self._count = first["n"]
         counted, shapes = [], {}
         for i, c in enumerate(names):
             x, kind, low, high = ident(c), kind_of(self.schema[c]), first.get(f"low_{i}"), first.get(f"high_{i}")
-            if kind == "number" and low is not None and high > low:
+            if low is not None and high > low:
                 shapes[c] = "bins"
-                place = f"least({BINS - 1}, floor(({x}::DOUBLE - {low!r}) / {(high - low)!r} * {BINS}))::INTEGER"
-                counted.append(f"histogram(CASE WHEN isfinite({x}::DOUBLE) THEN {place} END) AS h_{i}")
-            elif kind == "time" and low is not None and high > low:
-                shapes[c] = "bins"
-                span = f"date_diff('second', {_moment(low)}, {_moment(high)})"
-                place = f"least({BINS - 1}, floor(date_diff('second', {_moment(low)}, {x}::TIMESTAMP) / greatest({span}, 1) * {BINS}))::INTEGER"
-                counted.append(f"histogram({place}) AS h_{i}")
+                place, start, end = f"{x}::DOUBLE", f"'{low}'::DOUBLE", f"'{high}'::DOUBLE"
+                if kind == "time":
+                    place, start, end = (f"epoch_us({t})::DOUBLE" for t in (x, _moment(low), _moment(high)))
+                # halved, so that no difference of two numbers is infinite
+                share = f"({place} / 2 - {start} / 2) / ({end} / 2 - {start} / 2)"
+                counted.append(
+                    f"histogram(CASE WHEN isfinite({x}{'::DOUBLE' if kind == 'number' else ''}) "
+                    f"THEN least({BINS - 1}, floor({share} * {BINS}))::INTEGER END) AS h_{i}"
+                )
             elif kind != "any" and (first[f"distinct_{i}"] or 0) <= FEW:
                 shapes[c] = "values"
                 counted.append(f"histogram({x}::VARCHAR) AS h_{i}")
-        second = self._run(f"SELECT {', '.join(counted)} FROM ({self._sql})").to_arrow_table().to_pylist()[0] if counted else {}
+        query = f"SELECT {', '.join(counted)} FROM ({self._sql})"
+        second = self._run(query).to_pylist()[0] if counted else {}
         found = {}
         for i, c in enumerate(names):
-            facts = {"rows": first["n"], "missing": first["n"] - first[f"known_{i}"], "distinct": first[f"distinct_{i}"]}
-            facts |= {"min": _cell(first.get(f"low_{i}")), "max": _cell(first.get(f"high_{i}")), "mean": _cell(first.get(f"mean_{i}"))}
+            facts = {
+                "rows": first["n"],
+                "missing": first["n"] - first[f"known_{i}"],
+                "distinct": first[f"distinct_{i}"],
+            }
+            facts |= {
+                "min": _cell(first.get(f"low_{i}")),
+                "max": _cell(first.get(f"high_{i}")),
+                "mean": _cell(first.get(f"mean_{i}")),
+            }
             pairs = dict(second.get(f"h_{i}") or [])
             if shapes.get(c) == "bins":
                 facts["bins"] = [pairs.get(b, 0) for b in range(BINS)]
@@ -183,13 +217,27 @@ class View:
             found[c] = facts
         return found
 
-    def _run(self, query: str):
+    def _run(self, query: str) -> pa.Table:
+        cursor = self._con.cursor()
         try:
-            cursor = self._con.cursor()
             cursor.execute("SET TimeZone='UTC'")
-            return cursor.sql(query)
+            try:
+                return cursor.execute(query).to_arrow_table()
+            except duckdb.CatalogException:  # a kept table was dropped since: keep it again
+                self._previewer.view(self.fitted)
+                return cursor.execute(query).to_arrow_table()
         except duckdb.Error as error:
             raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+        finally:
+            cursor.close()
+
+
+def _keeps_rows(before, after) -> bool:
+    """Return whether `after` only computes columns of `before`, row by row."""
+    node = after.op()
+    while isinstance(node, ops.Project | ops.DropColumns) and node != before.op():
+        node = node.parent
+    return node == before.op()
 
 
 def _moment(value: Any) -> str:

@@ -7,9 +7,7 @@ A `Recipe` never changes: every edit returns a new one, so undo is keeping the o
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,7 +84,9 @@ class Recipe(BaseModel):
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise InputError(f"There is no recipe file {str(path)!r}.") from error
-        except (ValueError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise InputError(f"The recipe file {str(path)!r} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
             raise InputError(f"{Path(path).name!r} is not a recipe: it is not JSON ({error}).") from error
         return cls.from_dict(content, where=Path(path).name)
 
@@ -97,25 +97,25 @@ class Recipe(BaseModel):
             raise InputError(f"{where!r} is not a recipe: it has no 'steps'.")
         found = content.get("tilth_recipe", FORMAT)
         if not isinstance(found, int) or found > FORMAT:
-            raise InputError(f"{where!r} has recipe format {found!r}; this Tilth reads up to {FORMAT}.", hint="Update Tilth.")
+            raise InputError(
+                f"{where!r} has recipe format {found!r}; this Tilth reads up to {FORMAT}.", hint="Update Tilth."
+            )
         try:
             return cls.model_validate(content)
         except ValueError as error:
-            raise InputError(f"{where!r} is not a recipe: {error.errors()[0]['loc']} {error.errors()[0]['msg']}.") from error
+            raise InputError(
+                f"{where!r} is not a recipe: {error.errors()[0]['loc']} {error.errors()[0]['msg']}."
+            ) from error
 
     def dump(self) -> dict[str, Any]:
         """Return the recipe as JSON values, unknown keys included."""
         return self.model_dump(mode="json")
 
     def save(self, path: str | Path) -> None:
-        """Write the recipe file atomically."""
-        path = Path(path)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(self.dump(), file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        """Write the recipe file in one step; raise InputError if that cannot be done."""
+        from transforms.writing import write_text
+
+        write_text(path, json.dumps(self.dump(), indent=1, ensure_ascii=False))
 
     # -- editing: each returns a new recipe
 
@@ -321,7 +321,8 @@ class _Running:
         if isinstance(transform, CombiningTransform):
             self.table = transform.apply(self.table, state, self.others)
         else:
-            self.table = transform.apply(self.table, state)
+            before, self.table = self.table.columns, transform.apply(self.table, state)
+            self.split_column = transform.new_names(before).get(self.split_column, self.split_column)
         self.split_column = getattr(transform, "split_column", None) or self.split_column
 
 

@@ -31,7 +31,7 @@ READS = {  # names accepted in recipe files beside our own
 
 def plain(dtype: dt.DataType) -> dt.DataType:
     """Return the plain form of a type; nested and unusual types stay as they are."""
-    if dtype.is_integer():
+    if dtype.is_integer() or (dtype.is_decimal() and dtype.scale == 0 and (dtype.precision or 99) <= 18):
         return dt.int64
     if dtype.is_numeric() and not dtype.is_boolean():
         return dt.float64
@@ -86,9 +86,7 @@ def to_plain(table):
     for column, dtype in table.schema().items():
         target = plain(dtype)
         value = table[column]
-        if dtype != target and not (dtype.copy(nullable=True) == target):
-            if dtype.is_decimal() and dtype.scale == 0 and (dtype.precision or 99) <= 18:
-                target = dt.int64
+        if dtype.copy(nullable=True) != target:
             value = value.cast(target)
         if dtype.is_floating():
             value = value.isnan().ifelse(ibis.null("float64"), value)

@@ -73,7 +73,7 @@ def _value(value: Any, column: str, kind: str) -> Any:
     try:
         if kind == "int64" and not isinstance(value, bool):
             number = int(value)
-            if isinstance(value, float) and value != number:
+            if (isinstance(value, float) and value != number) or not -(2**63) <= number < 2**63:
                 raise ValueError
             return number
         if kind == "float64" and not isinstance(value, bool):
@@ -94,6 +94,8 @@ def _value(value: Any, column: str, kind: str) -> Any:
 def _moment(value: Any, kind: str):
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
+    if not isinstance(value, date):
+        raise TypeError
     if kind == "date":
         return value.date() if isinstance(value, datetime) else value
     if isinstance(value, date) and not isinstance(value, datetime):

@@ -38,15 +38,27 @@ def for_column(name: str, kind: str, facts: Mapping[str, Any], samples: list[Any
         found += _number(name, facts)
     if kind == "time":
         found += [
-            Suggestion(f"Extract the year of {name}", "dates.extract_part", {"column": name, "part": "year", "to": f"{name}_year"}),
-            Suggestion(f"Round {name} down to the month", "dates.start_of_period", {"columns": [name], "period": "month"}),
+            Suggestion(
+                f"Extract the year of {name}",
+                "dates.extract_part",
+                {"column": name, "part": "year", "to": f"{name}_year"},
+            ),
+            Suggestion(
+                f"Round {name} down to the month", "dates.start_of_period", {"columns": [name], "period": "month"}
+            ),
         ]
     if missing:
         why = f"{missing:,} of {rows:,} rows are missing"
         if kind == "number":
-            found.insert(0, Suggestion("Fill missing numbers with the median", "missing.fill_statistic", {"columns": [name]}, why))
+            found.insert(
+                0,
+                Suggestion("Fill missing numbers with the median", "missing.fill_statistic", {"columns": [name]}, why),
+            )
         elif kind in ("text", "bool"):
-            found.insert(0, Suggestion("Fill with the most frequent value", "missing.fill_most_frequent", {"columns": [name]}, why))
+            found.insert(
+                0,
+                Suggestion("Fill with the most frequent value", "missing.fill_most_frequent", {"columns": [name]}, why),
+            )
         found.append(Suggestion("Drop rows where it is missing", "missing.drop_rows", {"columns": [name]}, why))
         found.append(Suggestion("Flag where it is missing", "logic.is_missing", {"columns": [name]}, why))
     return found[:8]
@@ -70,11 +82,29 @@ def for_cell(name: str, kind: str, value: Any) -> list[Suggestion]:
         Suggestion(f"Drop rows where it equals “{shown[:30]}”", "rows.filter", {"conditions": one, "action": "drop"}),
     ]
     if kind in ("text", "number"):
-        found.append(Suggestion(f"Make “{shown[:30]}” missing", "rows.set_values", {"conditions": one, "column": name, "make": "missing"}))
+        found.append(
+            Suggestion(
+                f"Make “{shown[:30]}” missing",
+                "rows.set_values",
+                {"conditions": one, "column": name, "make": "missing"},
+            )
+        )
     if kind == "text":
-        found.append(Suggestion(f"Replace “{shown[:30]}” by another value", "logic.map_values", {"columns": [name], "mapping": {shown: shown}}))
+        found.append(
+            Suggestion(
+                f"Replace “{shown[:30]}” by another value",
+                "logic.map_values",
+                {"columns": [name], "mapping": {shown: shown}},
+            )
+        )
     if kind == "number":
-        found.append(Suggestion(f"Keep rows of at least {shown}", "rows.filter", {"conditions": [{"column": name, "test": "is at least", "value": shown}]}))
+        found.append(
+            Suggestion(
+                f"Keep rows of at least {shown}",
+                "rows.filter",
+                {"conditions": [{"column": name, "test": "is at least", "value": shown}]},
+            )
+        )
     return found
 
 
@@ -91,18 +121,34 @@ def _text(name: str, distinct: int, samples: list[str]) -> list[Suggestion]:
         return sum(bool(pattern.match(s.strip())) for s in known) / len(known) if known else 0.0
 
     if known and share(_LONG_DATE) > 0.5:
-        found.append(Suggestion("Read as dates (January 7, 2018)", "types.parse_date", {"columns": [name], "format": "%B %d, %Y"}))
+        found.append(
+            Suggestion(
+                "Read as dates (January 7, 2018)", "types.parse_date", {"columns": [name], "format": "%B %d, %Y"}
+            )
+        )
     elif known and share(_ISO) > 0.5:
         found.append(Suggestion("Read as dates", "types.change", {"columns": [name], "type": "date"}))
     elif known and share(_NUMBERISH) > 0.3:
-        found.append(Suggestion("Read numbers from text", "types.parse_number", {"columns": [name]}, f"such as “{known[0][:20]}”"))
+        found.append(
+            Suggestion(
+                "Read numbers from text", "types.parse_number", {"columns": [name]}, f"such as “{known[0][:20]}”"
+            )
+        )
     if any(s != s.strip() for s in samples):
-        found.append(Suggestion("Trim white space", "text.trim", {"columns": [name]}, "some values start or end with a space"))
+        found.append(
+            Suggestion("Trim white space", "text.trim", {"columns": [name]}, "some values start or end with a space")
+        )
     delimiter = next((d for d in (";", "|", ",") if known and sum(d in s for s in known) / len(known) > 0.1), None)
     if delimiter:
-        found.append(Suggestion(f"Split at “{delimiter}”", "text.split_column", {"column": name, "delimiter": delimiter, "parts": 2}))
+        found.append(
+            Suggestion(
+                f"Split at “{delimiter}”", "text.split_column", {"column": name, "delimiter": delimiter, "parts": 2}
+            )
+        )
     if 2 <= distinct <= 60:
-        found.append(Suggestion("One-hot encode", "encode.one_hot", {"columns": [name]}, f"about {distinct} categories"))
+        found.append(
+            Suggestion("One-hot encode", "encode.one_hot", {"columns": [name]}, f"about {distinct} categories")
+        )
         found.append(Suggestion("Group rare values", "encode.group_rare", {"columns": [name]}))
     found.append(Suggestion("Change to lower case", "text.change_case", {"columns": [name], "case": "lower"}))
     return found
@@ -112,11 +158,23 @@ def _number(name: str, facts: Mapping[str, Any]) -> list[Suggestion]:
     bins = facts.get("bins") or []
     skewed = bool(bins) and max(bins) > 0.8 * sum(bins)
     found = [
-        Suggestion("Clip outliers", "scale.clip", {"columns": [name]}, "most values share one twentieth of the range" if skewed else ""),
+        Suggestion(
+            "Clip outliers",
+            "scale.clip",
+            {"columns": [name]},
+            "most values share one twentieth of the range" if skewed else "",
+        ),
         Suggestion("Standard scaling", "scale.standard", {"columns": [name]}),
     ]
     low = facts.get("min")
     if skewed and isinstance(low, int | float) and low >= 0:
-        found.insert(1, Suggestion("Take the logarithm of 1 + x", "number.log1p", {"columns": [name]}, "the values have a long tail"))
-    found.append(Suggestion("Cut into bins of equal frequency", "bins.equal_frequency", {"column": name, "to": f"{name}_bin"}))
+        found.insert(
+            1,
+            Suggestion(
+                "Take the logarithm of 1 + x", "number.log1p", {"columns": [name]}, "the values have a long tail"
+            ),
+        )
+    found.append(
+        Suggestion("Cut into bins of equal frequency", "bins.equal_frequency", {"column": name, "to": f"{name}_bin"})
+    )
     return found

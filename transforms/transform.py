@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from transforms.errors import ColumnNotFound, NotFound, ParamError, RecipeError, WrongColumnType
-from transforms.fields import InputName, Settings, column_fields, marker_of
+from transforms.fields import Columns_, InputName, Settings, column_fields, marker_of
 
 Serving = Literal["row", "fitted", "batch", "training_only"]
 SERVING_WORDS = {
@@ -82,6 +83,10 @@ class Transform(BaseModel):
         """Return prefixes of new columns that only the data decide (one-hot, pivot); checks let them pass."""
         return ()
 
+    def new_names(self, columns) -> dict[str, str]:
+        """Return {old name: new name} of the columns that the step renames."""
+        return {}
+
     @classmethod
     def learns(cls) -> bool:
         """Return whether the step must be fitted."""
@@ -136,7 +141,7 @@ class Transform(BaseModel):
     def describe(self) -> str:
         """Return the step in one short line for the history: its label and the columns or names it touches."""
         parts = []
-        for name, declared, marker in column_fields(type(self)):
+        for name, _, marker in column_fields(type(self)):
             value = getattr(self, name)
             parts += [", ".join(value) if marker.many else (value or "")]
         detail = " · ".join(p for p in parts if p)
@@ -171,8 +176,14 @@ def register(cls: type[Transform]) -> type[Transform]:
     return cls
 
 
+def _load() -> None:
+    """Declare every transform: whoever asks for one may have imported this module alone."""
+    importlib.import_module("transforms.catalog")
+
+
 def find(name: str) -> type[Transform]:
     """Return the transform class with this id; raise NotFound with the nearest names."""
+    _load()
     if name not in _REGISTRY:
         raise NotFound.named("transform", name, sorted(_REGISTRY))
     return _REGISTRY[name]
@@ -180,6 +191,7 @@ def find(name: str) -> type[Transform]:
 
 def registered() -> dict[str, type[Transform]]:
     """Return {id: class} in order of declaration."""
+    _load()
     return dict(_REGISTRY)
 
 
@@ -196,7 +208,8 @@ def _plain_words(cls: type[BaseModel], error: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         return f"{label!r} must be {context.get('expected')}, not {seen!r}"
     if kind == "too_short":
-        return f"{label!r} needs at least {context.get('min_length')} entry"
+        columns = marker_of(fields[place[0]], Columns_) if place[0] in fields else None
+        return f"{label!r}: choose at least one {'column' if columns else 'entry'}"
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         return f"{label!r}: {error['msg'].removeprefix('Input ').lower()}, not {seen!r}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

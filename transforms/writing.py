@@ -10,7 +10,12 @@ from pathlib import Path
 from transforms.engines import DuckDBEngine, first_line, text
 from transforms.errors import InputError, RecipeError
 
-COPY = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json, ARRAY true", ".jsonl": "FORMAT json"}
+COPY = {
+    ".parquet": "FORMAT parquet",
+    ".csv": "FORMAT csv, HEADER",
+    ".json": "FORMAT json, ARRAY true",
+    ".jsonl": "FORMAT json",
+}
 
 
 def write(engine, expression, path: str | Path) -> tuple[int, list[dict[str, str]]]:
@@ -33,8 +38,9 @@ def write(engine, expression, path: str | Path) -> tuple[int, list[dict[str, str
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {str(path.parent)!r}.")
     columns = [{"name": c, "type": to_name(t)} for c, t in expression.schema().items()]
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = None
     try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         part = folder / "part"
         if isinstance(engine, DuckDBEngine):
             sql = f"COPY ({engine.sql(expression)}) TO {text(str(part))} ({COPY[path.suffix.lower()]})"
@@ -49,7 +55,8 @@ def write(engine, expression, path: str | Path) -> tuple[int, list[dict[str, str
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}.") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
     return rows, columns
 
 
@@ -68,10 +75,16 @@ def write_text(path: str | Path, content: str) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {str(path.parent)!r}.")
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"{str(path)!r} cannot be written: {error.strerror}.") from error

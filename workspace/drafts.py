@@ -117,7 +117,9 @@ class Drafts:
 
         with self._ws.reading() as session:
             head = self._row(session, name).head
-            rows = session.scalars(select(DraftEditRow).where(DraftEditRow.name == name).order_by(DraftEditRow.id.desc()))
+            rows = session.scalars(
+                select(DraftEditRow).where(DraftEditRow.name == name).order_by(DraftEditRow.id.desc())
+            )
             return [Edit(r.id, r.what, r.created_at, r.id == head) for r in rows]
 
     def list(self) -> list[str]:

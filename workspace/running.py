@@ -79,7 +79,9 @@ def run_recipe(
 
 def fit_on(recipe: Recipe, datasets: Mapping[str, Any], con, on_step=None) -> FittedRecipe:
     """Return the recipe fitted on datasets, with a note of which ones; a fitted recipe is returned as it is."""
-    if isinstance(recipe, FittedRecipe) and recipe.states.keys() >= {s.id for _, s in recipe.enabled() if s.build().learns()}:
+    if isinstance(recipe, FittedRecipe) and recipe.states.keys() >= {
+        s.id for _, s in recipe.enabled() if s.build().learns()
+    }:
         return recipe
     main = datasets["main"]
     fitted_on = {

@@ -11,7 +11,9 @@ from shell.routes.security import LocalOnly
 
 
 async def _unknown(request):
-    return JSONResponse({"error": {"code": "not_found", "message": f"There is no {request.url.path}.", "hint": ""}}, 404)
+    return JSONResponse(
+        {"error": {"code": "not_found", "message": f"There is no {request.url.path}.", "hint": ""}}, 404
+    )
 
 
 def routes() -> list:

@@ -19,7 +19,9 @@ def rows(request: Request) -> JSONResponse:
     try:
         offset, limit = int(request.query_params.get("offset", 0)), int(request.query_params.get("limit", 100))
     except ValueError:
-        return JSONResponse({"error": {"code": "invalid", "message": "offset and limit are whole numbers.", "hint": ""}}, 400)
+        return JSONResponse(
+            {"error": {"code": "invalid", "message": "offset and limit are whole numbers.", "hint": ""}}, 400
+        )
     before = preview.view(request.query_params.get("before", ""))
     try:
         page = view.rows(offset, limit)
@@ -55,7 +57,9 @@ def _changed(view, page, before, offset, limit) -> list[list[int]]:
 
 
 def _gone() -> JSONResponse:
-    return JSONResponse({"error": {"code": "gone", "message": "This preview has ended.", "hint": "Reload the page."}}, 404)
+    return JSONResponse(
+        {"error": {"code": "gone", "message": "This preview has ended.", "hint": "Reload the page."}}, 404
+    )
 
 
 def _failed(error: AppError) -> JSONResponse:

@@ -59,6 +59,11 @@ class LocalOnly:
             return "Requests from other sites are refused."
         if origin == "null":
             return "Requests without an origin page are refused."
-        if scope["type"] == "http" and scope["path"].startswith("/api/") and scope["method"] not in SAFE and HEADER not in headers:
+        if (
+            scope["type"] == "http"
+            and scope["path"].startswith("/api/")
+            and scope["method"] not in SAFE
+            and HEADER not in headers
+        ):
             return f"The header {HEADER!r} is missing."
         return None

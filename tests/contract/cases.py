@@ -18,7 +18,7 @@ from transforms import schema as types
 from transforms.fields import ColumnOf, Columns_, kind_of
 from transforms.transform import Example
 
-WEIRD = ["self", "by", 'a"b\'c', "größe", "select", "x y", "名", "%d{0}", "df", "a`b"]
+WEIRD = ["self", "by", "a\"b'c", "größe", "select", "x y", "名", "%d{0}", "df", "a`b"]
 EDGES = {
     "float64": [None, math.nan, 0.0, -0.0, -1.5, 1.0, 2.5, 1e12, -1e-9, 3.0, 1.0],
     "int64": [None, 0, -1, 1, 2, 100, -37, 2**31, 5, 7, 1],
@@ -92,10 +92,20 @@ def _variants(cls, number: int, example: Example) -> Iterator[Case]:
     train = table(example.train, example.types | _kinds(before)) if example.train else before
     others = {k: table(v, example.types) for k, v in example.others.items()}
     make = lambda suffix, rows, **more: Case(f"{name}-{suffix}", cls, example.settings, rows, train, others, **more)  # noqa: E731
-    yield make("example", before, expected=table(example.after, {**example.types, **example.after_types}), ordered=example.ordered)
+    yield make(
+        "example",
+        before,
+        expected=table(example.after, {**example.types, **example.after_types}),
+        ordered=example.ordered,
+    )
     shuffled = list(range(before.num_rows))
     random.Random(7).shuffle(shuffled)
-    yield make("shuffled", before.take(shuffled), ordered=example.ordered, expected=table(example.after, {**example.types, **example.after_types}))
+    yield make(
+        "shuffled",
+        before.take(shuffled),
+        ordered=example.ordered,
+        expected=table(example.after, {**example.types, **example.after_types}),
+    )
     yield make("empty", before.slice(0, 0))
     yield make("all_missing", pa.table({f.name: pa.nulls(3, f.type) for f in before.schema}))
     kinds = _kinds(before)
@@ -124,9 +134,14 @@ def _rename_settings(model, settings: dict, renamed: Mapping[str, str]) -> dict:
     changed = {}
     for key, value in settings.items():
         declared = model.model_fields[key]
-        marks = [*declared.metadata, *(m for a in getattr(declared.annotation, "__args__", ()) for m in getattr(a, "__metadata__", ()))]
+        marks = [
+            *declared.metadata,
+            *(m for a in getattr(declared.annotation, "__args__", ()) for m in getattr(a, "__metadata__", ())),
+        ]
         if any(isinstance(m, Columns_ | ColumnOf) for m in marks):
-            changed[key] = [renamed.get(v, v) for v in value] if isinstance(value, list | tuple) else renamed.get(value, value)
+            changed[key] = (
+                [renamed.get(v, v) for v in value] if isinstance(value, list | tuple) else renamed.get(value, value)
+            )
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             inner = next(a for a in declared.annotation.__args__ if hasattr(a, "model_fields"))
             changed[key] = [_rename_settings(inner, v, renamed) for v in value]
@@ -139,7 +154,11 @@ def comparable(rows: pa.Table, *, ordered: bool = False) -> tuple[list[str], lis
     """Return (columns, kinds, rows) in a form in which NaN is missing and dates are midnights; unordered rows are sorted."""
     schema = ibis.Schema.from_pyarrow(rows.schema)
     kinds = [kind_of(d) if not d.is_null() else "any" for d in schema.types]
-    values = list(zip(*([_plain(v) for v in column.to_pylist()] for column in rows.columns), strict=True)) if rows.num_columns else []
+    values = (
+        list(zip(*([_plain(v) for v in column.to_pylist()] for column in rows.columns), strict=True))
+        if rows.num_columns
+        else []
+    )
     if not ordered:
         values.sort(key=lambda r: json.dumps([_key(v) for v in r], default=str))
     return rows.column_names, kinds, values
@@ -179,6 +198,11 @@ def assert_same(found: pa.Table, expected: pa.Table, *, ordered: bool = False, w
 def _equal(a, b) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(_equal, a, b))
-    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool) and not isinstance(b, bool):
+    if (
+        isinstance(a, int | float)
+        and isinstance(b, int | float)
+        and not isinstance(a, bool)
+        and not isinstance(b, bool)
+    ):
         return a == b or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
     return a == b

@@ -17,7 +17,7 @@ from transforms.engines import DuckDBEngine, SparkEngine, scratch
 from transforms.errors import AppError, ColumnNotFound, FitError, ParamError
 from transforms.export import export
 from transforms.export.pandas_code import read_back
-from transforms.fields import marker_of, Columns_
+from transforms.fields import Columns_, marker_of
 from transforms.transform import SERVING_WORDS
 
 CASES = list(cases())
@@ -85,7 +85,9 @@ def on_pandas(fitted, tmp_path_factory):
             pq.write_table(table, folder / f"other_{name}.parquet")
     runner = tmp_path_factory.mktemp("runner") / "runner.py"
     runner.write_text(RUNNER)
-    done = subprocess.run([sys.executable, "-I", "-W", "ignore", runner, root], capture_output=True, text=True, cwd=root.parent)
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", runner, root], capture_output=True, text=True, cwd=root.parent
+    )
     assert done.returncode == 0, done.stderr
     return folders
 
@@ -210,7 +212,9 @@ def test_sql_export_is_executed_and_equal(case, fitted, on_duckdb):
     engine = scratch()
     for name, table in inputs(case).items():
         engine.con.register("raw", table)
-        engine.con.execute(f'CREATE OR REPLACE TABLE "{name}" AS {engine.sql(types.to_plain(engine.backend.table("raw")))}')
+        engine.con.execute(
+            f'CREATE OR REPLACE TABLE "{name}" AS {engine.sql(types.to_plain(engine.backend.table("raw")))}'
+        )
     found = engine.con.execute(export(fitted[case.id], "sql")).to_arrow_table()
     assert_same(found, on_duckdb[case.id], ordered=case.ordered, where=case.id)
 
@@ -220,7 +224,8 @@ def test_ibis_export_is_executed_and_equal(case, fitted, on_duckdb):
     engine = scratch()
     for name, table in inputs(case).items():
         engine.con.register("raw", table)
-        engine.con.execute(f'CREATE OR REPLACE TABLE "{name}" AS {engine.sql(types.to_plain(engine.backend.table("raw")))}')
+        plain = engine.sql(types.to_plain(engine.backend.table("raw")))
+        engine.con.execute(f'CREATE OR REPLACE TABLE "{name}" AS {plain}').fetchall()
     code: dict = {}
     exec(export(fitted[case.id], "ibis"), code)
     found = code["prepare"](engine.backend).to_pyarrow()

@@ -498,14 +498,14 @@ def test_case_36_nanoseconds_with_zone(fs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("dies_in", "version"), [("tables.commit", 1), ("FeatureStore._make_visible", 1), ("OnlineStore.write", 2)]
+    ("dies_in", "version"), [("tables.commit", 1), ("Publisher.make_visible", 1), ("OnlineStore.write", 2)]
 )
 def test_case_33_killed_at_each_step(fs, dies_in, version):
     """Between the steps of a publish: before the catalog's transaction it is the old version, after it the new one."""
     simple(fs)
     fs.publish("g", batch([1], [0], x=[1.0]))
     code = f"""
-        from featurestore.store import tables
+        from featurestore.publishing import Publisher, tables
         from featurestore.online import OnlineStore
         {dies_in} = lambda *args, **more: os._exit(9)
         fs.publish("g", batch([1, 2], [1, 1], x=[2.0, 2.0]))
@@ -519,7 +519,7 @@ def test_case_33_killed_at_each_step(fs, dies_in, version):
         assert opened.read("g").num_rows == (1 if version == 1 else 3)
         opened.reconcile()
         files = {str(p) for p in (fs.ws.root / "tables/features").rglob("*.parquet")}
-        assert len(files) == (2 if version == 2 or dies_in == "FeatureStore._make_visible" else 1)
+        assert len(files) == (2 if version == 2 or dies_in == "Publisher.make_visible" else 1)
         assert opened.publish("g", batch([3], [1], x=[3.0])).version == version + 1
         assert opened.read("g").column("x").to_pylist() == ([1.0, 3.0] if version == 1 else [1.0, 2.0, 2.0, 3.0])
 

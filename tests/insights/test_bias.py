@@ -80,7 +80,10 @@ def test_confusions_of_the_documentation(reference):
     for case in tables:
         found = bias.prediction_metrics(Confusion(**case["confusion"]["a"]), Confusion(**case["confusion"]["d"]))
         for metric, value in case["result"][0]["metrics"].items():
-            assert found[SHARED_NAMES.get(metric, metric)] == pytest.approx(number(value), abs=1e-12), (case["id"], metric)
+            assert found[SHARED_NAMES.get(metric, metric)] == pytest.approx(number(value), abs=1e-12), (
+                case["id"],
+                metric,
+            )
 
 
 def test_several_outcomes_use_the_full_support(reference, con):
@@ -134,9 +137,7 @@ def test_opposite_outcomes_reach_the_largest_distances():
 
 
 def test_missing_values_are_left_out_and_counted():
-    rows = (
-        "(VALUES ('a','yes','u','yes'),('a','no','u','no'),('d','yes',NULL,'no'),('d','no','u',NULL),(NULL,'yes','u','yes'),('d',NULL,'u','yes')) t(f,y,g,p)"
-    )
+    rows = "(VALUES ('a','yes','u','yes'),('a','no','u','no'),('d','yes',NULL,'no'),('d','no','u',NULL),(NULL,'yes','u','yes'),('d',NULL,'u','yes')) t(f,y,g,p)"
     report = measure(rows, group="g", predicted="p")
     (found,) = report.facets
     assert report.rows == 6

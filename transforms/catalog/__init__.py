@@ -27,9 +27,31 @@ from transforms.transform import registered
 __all__ = ["all_transforms", "families", "get"]
 
 
+FAMILIES = {  # in the order in which people look for them
+    "missing": "Missing values",
+    "types": "Types and parsing",
+    "rows": "Rows",
+    "columns": "Columns",
+    "text": "Text",
+    "number": "Numbers",
+    "dates": "Dates and times",
+    "combine": "Other tables",
+    "scale": "Scaling and outliers",
+    "encode": "Encoding categories",
+    "bins": "Bins",
+    "logic": "Logic",
+    "group": "Group",
+    "window": "Window",
+    "reshape": "Reshape",
+    "split": "Split and sample",
+    "privacy": "Personal data",
+}
+
+
 def all_transforms() -> list[type]:
-    """Return every transform class, in catalogue order."""
-    return list(registered().values())
+    """Return every transform class, family by family; a family that is not listed comes last."""
+    order = {family: place for place, family in enumerate(FAMILIES)}
+    return sorted(registered().values(), key=lambda cls: order.get(cls.family(), len(order)))
 
 
 def families() -> dict[str, list[type]]:

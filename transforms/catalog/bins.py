@@ -18,7 +18,9 @@ class Bins(Transform):
 
     column: NumberColumn = param("Column")
     to: NewColumn = param("New column")
-    labels: Literal["range", "number"] = param("Write bins as", default="range", help="Range: [1, 5). Number: 1, 2, 3 …")
+    labels: Literal["range", "number"] = param(
+        "Write bins as", default="range", help="Range: [1, 5). Number: 1, 2, 3 …"
+    )
 
     def edges(self, state) -> list[float]:
         return state["edges"]
@@ -35,7 +37,9 @@ class Bins(Transform):
         x, edges = known(table[self.column]), self.edges(state)
         names = [ibis.literal(n, "string" if self.labels == "range" else "int64") for n in self._names(edges)]
         missing = ibis.null("string" if self.labels == "range" else "int64")
-        value = ibis.cases((x.isnull(), missing), *[(x < e, n) for e, n in zip(edges, names, strict=False)], else_=names[-1])
+        value = ibis.cases(
+            (x.isnull(), missing), *[(x < e, n) for e, n in zip(edges, names, strict=False)], else_=names[-1]
+        )
         return table.mutate(value.name(self.to))
 
     def pandas(self, df, state, schema):
@@ -82,7 +86,13 @@ class BinEqualWidth(Bins):
     serving: ClassVar = "fitted"
     covers: ClassVar = ("bin_equal_width",)
     words: ClassVar = ("discretize", "histogram bins", "KBinsDiscretizer uniform")
-    examples: ClassVar = (Example({"column": "a", "bins": 2, "to": "b"}, before={"a": [0.0, 4.0, 10.0, None]}, after={"a": [0.0, 4.0, 10.0, None], "b": ["< 5", "< 5", ">= 5", None]}),)
+    examples: ClassVar = (
+        Example(
+            {"column": "a", "bins": 2, "to": "b"},
+            before={"a": [0.0, 4.0, 10.0, None]},
+            after={"a": [0.0, 4.0, 10.0, None], "b": ["< 5", "< 5", ">= 5", None]},
+        ),
+    )
 
     bins: int = param("How many bins", default=5, ge=2, le=1000)
 
@@ -107,7 +117,13 @@ class BinEqualFrequency(Bins):
     serving: ClassVar = "fitted"
     covers: ClassVar = ("bin_equal_frequency",)
     words: ClassVar = ("quantile bins", "qcut", "deciles", "quartiles")
-    examples: ClassVar = (Example({"column": "a", "bins": 2, "labels": "number", "to": "b"}, before={"a": [1.0, 2.0, 3.0, 100.0]}, after={"a": [1.0, 2.0, 3.0, 100.0], "b": [1, 1, 2, 2]}),)
+    examples: ClassVar = (
+        Example(
+            {"column": "a", "bins": 2, "labels": "number", "to": "b"},
+            before={"a": [1.0, 2.0, 3.0, 100.0]},
+            after={"a": [1.0, 2.0, 3.0, 100.0], "b": [1, 1, 2, 2]},
+        ),
+    )
 
     bins: int = param("How many bins", default=4, ge=2, le=1000)
 

@@ -21,7 +21,9 @@ class KeepColumns(Transform):
     label: ClassVar = "Keep columns"
     covers: ClassVar = ("select_columns",)
     words: ClassVar = ("select", "choose columns")
-    examples: ClassVar = (Example({"columns": ["b", "a"]}, before={"a": [1], "b": [2], "c": [3]}, after={"b": [2], "a": [1]}),)
+    examples: ClassVar = (
+        Example({"columns": ["b", "a"]}, before={"a": [1], "b": [2], "c": [3]}, after={"b": [2], "a": [1]}),
+    )
 
     columns: Columns = param("Columns to keep")
 
@@ -74,6 +76,9 @@ class RenameColumn(Transform):
         if self.to != self.column:
             new_name(self.to, schema)
 
+    def new_names(self, columns):
+        return {self.column: self.to}
+
     def apply(self, table, state):
         return table.select([table[c].name(self.to if c == self.column else c) for c in table.columns])
 
@@ -107,6 +112,9 @@ class CleanNames(Transform):
             taken[column] = name
         return taken
 
+    def new_names(self, columns):
+        return self.names(columns)
+
     def apply(self, table, state):
         return table.select([table[old].name(new) for old, new in self.names(table.columns).items()])
 
@@ -122,7 +130,9 @@ class DuplicateColumn(Transform):
     label: ClassVar = "Duplicate a column"
     covers: ClassVar = ("duplicate_column",)
     words: ClassVar = ("copy column",)
-    examples: ClassVar = (Example({"column": "a", "to": "b"}, before={"a": [1, None]}, after={"a": [1, None], "b": [1, None]}),)
+    examples: ClassVar = (
+        Example({"column": "a", "to": "b"}, before={"a": [1, None]}, after={"a": [1, None], "b": [1, None]}),
+    )
 
     column: Column = param("Column")
     to: NewColumn = param("Name of the copy")
@@ -144,7 +154,13 @@ class MoveColumns(Transform):
 
     name: ClassVar = "columns.move"
     label: ClassVar = "Move columns"
-    covers: ClassVar = ("move_column_to_start", "move_column_to_end", "move_column_before", "move_column_after", "move_column_to_index")
+    covers: ClassVar = (
+        "move_column_to_start",
+        "move_column_to_end",
+        "move_column_before",
+        "move_column_after",
+        "move_column_to_index",
+    )
     words: ClassVar = ("reorder", "position")
     examples: ClassVar = (
         Example({"columns": ["c"], "to": "start"}, before={"a": [1], "b": [2], "c": [3]}, after={"c": [3], "a": [1], "b": [2]}),
@@ -161,7 +177,9 @@ class MoveColumns(Transform):
 
     def check_columns(self, schema):
         super().check_columns(schema)
-        if self.to in ("before", "after") and (self.other is None or self.other not in schema or self.other in self.columns):
+        if self.to in ("before", "after") and (
+            self.other is None or self.other not in schema or self.other in self.columns
+        ):
             raise ParamError(f"choose another column to move {self.to}.")
 
     def order(self, columns) -> list[str]:

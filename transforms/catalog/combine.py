@@ -23,7 +23,10 @@ def check_keys(left, right, left_keys, right_keys) -> None:
         if b not in right.columns:
             raise ColumnNotFound.of(b, right.columns)
         if kind_of(left[a].type()) != kind_of(right[b].type()) or left[a].type() != right[b].type():
-            raise ParamError(f"key {a!r} is {left[a].type()}, but {b!r} in the other input is {right[b].type()}.", hint="Change the type of one of them.")
+            raise ParamError(
+                f"key {a!r} is {left[a].type()}, but {b!r} in the other input is {right[b].type()}.",
+                hint="Change the type of one of them.",
+            )
 
 
 @register
@@ -69,14 +72,30 @@ class Join(CombiningTransform):
         check_keys(table, other, self.keys, self.other_keys)
         added = {} if "matching" in self.how else self._added(table, other)
         # rename everything on the other side, so that no name can meet
-        right = other.select([*(other[k].name(f"__key_{i}") for i, k in enumerate(self.other_keys)), *(other[c].name(f"__value_{i}") for i, c in enumerate(added))])
+        right = other.select(
+            [
+                *(other[k].name(f"__key_{i}") for i, k in enumerate(self.other_keys)),
+                *(other[c].name(f"__value_{i}") for i, c in enumerate(added)),
+            ]
+        )
         on = [table[a] == right[f"__key_{i}"] for i, a in enumerate(self.keys)]
-        how = {"left": "left", "inner": "inner", "full": "outer", "keep matching": "semi", "drop matching": "anti"}[self.how]
+        how = {"left": "left", "inner": "inner", "full": "outer", "keep matching": "semi", "drop matching": "anti"}[
+            self.how
+        ]
         joined = table.join(right, on, how=how)
         if not added and how in ("semi", "anti"):
             return joined.select(table.columns)
-        key = {a: ibis.coalesce(joined[a], joined[f"__key_{i}"]).name(a) for i, a in enumerate(self.keys)} if how == "outer" else {}
-        return joined.select([*(key.get(c, joined[c]) for c in table.columns), *(joined[f"__value_{i}"].name(n) for i, n in enumerate(added.values()))])
+        key = (
+            {a: ibis.coalesce(joined[a], joined[f"__key_{i}"]).name(a) for i, a in enumerate(self.keys)}
+            if how == "outer"
+            else {}
+        )
+        return joined.select(
+            [
+                *(key.get(c, joined[c]) for c in table.columns),
+                *(joined[f"__value_{i}"].name(n) for i, n in enumerate(added.values())),
+            ]
+        )
 
     def pandas(self, df, state, schema):
         other = f"others[{self.input!r}]"
@@ -153,7 +172,13 @@ class JoinSummary(CombiningTransform):
         other, left, right = f"others[{self.input!r}]", list(self.keys), list(self.other_keys)
         types = {c: schema[a] for a, c in zip(self.keys, self.other_keys, strict=True)}
         return [
-            *pandas_aggregate("summary", f"{other}.dropna(subset={right!r})", self.other_keys, [s.plain() for s in self.statistics], types),
+            *pandas_aggregate(
+                "summary",
+                f"{other}.dropna(subset={right!r})",
+                self.other_keys,
+                [s.plain() for s in self.statistics],
+                types,
+            ),
             f"summary = summary.set_axis({[*left, *(s.to for s in self.statistics)]!r}, axis=1)",
             f"{df} = {df}.merge(summary, on={left!r}, how='left')",
         ]
@@ -181,21 +206,34 @@ class Union(CombiningTransform):
         other = others[self.input]
         for c in table.columns:
             if c in other.columns and table[c].type() != other[c].type():
-                raise ParamError(f"column {c!r} is {table[c].type()} here and {other[c].type()} in {self.input!r}.", hint="Change the type of one.")
+                raise ParamError(
+                    f"column {c!r} is {table[c].type()} here and {other[c].type()} in {self.input!r}.",
+                    hint="Change the type of one.",
+                )
         names = [*table.columns, *(c for c in other.columns if c not in table.columns)]
         schemas = dict(other.schema().items()) | dict(table.schema().items())
         parts = []
         for side, source in ((table, "main"), (other, self.input)):
             columns = [side[c] if c in side.columns else ibis.null(schemas[c]).name(c) for c in names]
-            parts.append(side.select([*columns, *([ibis.literal(source).name(self.source_column)] if self.source_column else [])]))
+            parts.append(
+                side.select(
+                    [*columns, *([ibis.literal(source).name(self.source_column)] if self.source_column else [])]
+                )
+            )
         return ibis.union(*parts, distinct=self.drop_duplicates)
 
     def pandas(self, df, state, schema):
-        mark = f".assign(**{{{self.source_column!r}: s}}).astype({{{self.source_column!r}: 'string'}})" if self.source_column else ""
+        mark = (
+            f".assign(**{{{self.source_column!r}: s}}).astype({{{self.source_column!r}: 'string'}})"
+            if self.source_column
+            else ""
+        )
         drop = ".drop_duplicates()" if self.drop_duplicates else ""
         return [
             f"parts = [t{mark} for t, s in (({df}, 'main'), (others[{self.input!r}], {self.input!r}))]",
             "types = {c: t.dtypes[c] for t in reversed(parts) for c in t.columns}",
-            "names = list(dict.fromkeys(c for t in parts for c in t.columns))" if not self.source_column else f"names = list(dict.fromkeys(c for t in parts for c in t.columns if c != {self.source_column!r})) + [{self.source_column!r}]",
+            "names = list(dict.fromkeys(c for t in parts for c in t.columns))"
+            if not self.source_column
+            else f"names = list(dict.fromkeys(c for t in parts for c in t.columns if c != {self.source_column!r})) + [{self.source_column!r}]",
             f"{df} = pd.concat([t.reindex(columns=names).astype(types) for t in parts], ignore_index=True){drop}",
         ]

@@ -73,9 +73,7 @@ class FittedNumbers(Transform):
 
         asked = {(i, n): e for i, c in enumerate(self.columns) for n, e in self.learn(known(table[c])).items()}
         got = one_row(table.aggregate([e.name(f"{n}_{i}") for (i, n), e in asked.items()]))
-        return {
-            c: self.finish(c, {n: got[f"{n}_{i}"] for j, n in asked if j == i}) for i, c in enumerate(self.columns)
-        }
+        return {c: self.finish(c, {n: got[f"{n}_{i}"] for j, n in asked if j == i}) for i, c in enumerate(self.columns)}
 
     def apply(self, table, state):
         from transforms.schema import known
@@ -96,8 +94,6 @@ def new_name(name: str, schema) -> str:
     if name in schema:
         raise ParamError(f"column {name!r} exists already.", hint="Choose another name for the new column.")
     return name
-
-
 
 
 def floor(x):

@@ -12,7 +12,20 @@ from transforms.errors import ParamError
 from transforms.fields import NewColumn, TimeColumn, param
 from transforms.transform import Example, Transform, register
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 D = {"d": "timestamp"}
 
@@ -26,7 +39,19 @@ class ExtractPart(Transform):
 
     name: ClassVar = "dates.extract_part"
     label: ClassVar = "Extract year, month, day …"
-    covers: ClassVar = ("extract_year", "extract_quarter", "extract_month", "extract_week", "extract_day", "extract_weekday", "extract_day_of_year", "extract_hour", "extract_minute", "extract_second", "extract_millisecond")
+    covers: ClassVar = (
+        "extract_year",
+        "extract_quarter",
+        "extract_month",
+        "extract_week",
+        "extract_day",
+        "extract_weekday",
+        "extract_day_of_year",
+        "extract_hour",
+        "extract_minute",
+        "extract_second",
+        "extract_millisecond",
+    )
     words: ClassVar = ("YEAR", "MONTH", "DAY", "WEEK_NUMBER", "day of week", "date part")
     examples: ClassVar = tuple(
         Example({"column": "d", "part": part, "to": "p"}, before={"d": ["2024-12-30T23:05:09.250000", None]}, after={"d": ["2024-12-30T23:05:09.250000", None], "p": [value, None]}, types=D)
@@ -34,7 +59,9 @@ class ExtractPart(Transform):
     )  # fmt: skip
 
     column: TimeColumn = param("Column")
-    part: Literal["year", "quarter", "month", "week", "day", "weekday", "day of year", "hour", "minute", "second", "millisecond"] = param("Part", default="year")
+    part: Literal[
+        "year", "quarter", "month", "week", "day", "weekday", "day of year", "hour", "minute", "second", "millisecond"
+    ] = param("Part", default="year")
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
@@ -52,7 +79,12 @@ class ExtractPart(Transform):
 
     def pandas(self, df, state, schema):
         x = f"{df}[{self.column!r}].dt"
-        code = {"week": f"{x}.isocalendar().week", "weekday": f"({x}.weekday + 1)", "day of year": f"{x}.dayofyear", "millisecond": f"({x}.microsecond // 1000)"}
+        code = {
+            "week": f"{x}.isocalendar().week",
+            "weekday": f"({x}.weekday + 1)",
+            "day of year": f"{x}.dayofyear",
+            "millisecond": f"({x}.microsecond // 1000)",
+        }
         return [f"{df}[{self.to!r}] = {code.get(self.part, f'{x}.{self.part}')}.astype('Int64')"]
 
 
@@ -125,8 +157,18 @@ class AddTime(TimeFunction):
     covers: ClassVar = ("date_add",)
     words: ClassVar = ("DATE_ADD", "shift date", "plus days")
     examples: ClassVar = (
-        Example({"columns": ["d"], "number": 1}, before={"d": ["2024-02-28T12:00:00", None]}, after={"d": ["2024-02-29T12:00:00", None]}, types=D),
-        Example({"columns": ["d"], "number": -90, "unit": "minutes"}, before={"d": ["2024-01-01T00:00:00"]}, after={"d": ["2023-12-31T22:30:00"]}, types=D),
+        Example(
+            {"columns": ["d"], "number": 1},
+            before={"d": ["2024-02-28T12:00:00", None]},
+            after={"d": ["2024-02-29T12:00:00", None]},
+            types=D,
+        ),
+        Example(
+            {"columns": ["d"], "number": -90, "unit": "minutes"},
+            before={"d": ["2024-01-01T00:00:00"]},
+            after={"d": ["2023-12-31T22:30:00"]},
+            types=D,
+        ),
     )
 
     number: int = param("Number", ge=-1_000_000, le=1_000_000)
@@ -168,14 +210,18 @@ class Difference(Transform):
         super().check_columns(schema)
         zones = [getattr(schema[c], "timezone", None) for c in (self.start, self.end)]
         if (zones[0] is None) != (zones[1] is None):
-            raise ParamError(f"only one of {self.start!r} and {self.end!r} has a time zone.", hint="Change the type of one of them.")
+            raise ParamError(
+                f"only one of {self.start!r} and {self.end!r} has a time zone.", hint="Change the type of one of them."
+            )
 
     def apply(self, table, state):
         value = (micros(table[self.end]) - micros(table[self.start])).cast("float64") / 1e6 / self.SECONDS[self.unit]
         return table.mutate(value.name(self.to))
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{self.to!r}] = (({df}[{self.end!r}] - {df}[{self.start!r}]) / pd.Timedelta(seconds=1) / {self.SECONDS[self.unit]}).astype('Float64')"]
+        return [
+            f"{df}[{self.to!r}] = (({df}[{self.end!r}] - {df}[{self.start!r}]) / pd.Timedelta(seconds=1) / {self.SECONDS[self.unit]}).astype('Float64')"
+        ]
 
 
 def micros(column):
@@ -233,10 +279,14 @@ class CyclicEncode(Transform):
             "hour": lambda: (x.hour() if not x.type().is_date() else x.month() * 0, 24),
         }[self.part]()
         angle = place.cast("float64") * (2 * math.pi / size)
-        return table.mutate([angle.sin().name(f"{self.column}_{self.part}_sin"), angle.cos().name(f"{self.column}_{self.part}_cos")])
+        return table.mutate(
+            [angle.sin().name(f"{self.column}_{self.part}_sin"), angle.cos().name(f"{self.column}_{self.part}_cos")]
+        )
 
     def pandas(self, df, state, schema):
         x = f"{df}[{self.column!r}].dt"
-        place, size = {"month": (f"({x}.month - 1)", 12), "weekday": (f"{x}.weekday", 7), "hour": (f"{x}.hour", 24)}[self.part]
+        place, size = {"month": (f"({x}.month - 1)", 12), "weekday": (f"{x}.weekday", 7), "hour": (f"{x}.hour", 24)}[
+            self.part
+        ]
         lines = [f"angle = {place}.astype('Float64') * {2 * math.pi / size!r}"]
         return lines + [f"{df}[{f'{self.column}_{self.part}_{f}'!r}] = np.{f}(angle)" for f in ("sin", "cos")]

@@ -21,7 +21,11 @@ def counts(table, columns):
     parts = []
     for i, c in enumerate(columns):
         kept = table.filter(table[c].notnull())
-        parts.append(kept.group_by(kept[c].cast("string").name("value")).aggregate(ibis._.count().name("n")).mutate(ibis.literal(i).name("i")))
+        parts.append(
+            kept.group_by(kept[c].cast("string").name("value"))
+            .aggregate(ibis._.count().name("n"))
+            .mutate(ibis.literal(i).name("i"))
+        )
     found = rows(ibis.union(*parts) if len(parts) > 1 else parts[0])
     return sorted(found, key=lambda r: (r["i"], r["value"]))
 
@@ -42,7 +46,10 @@ class Categories(Transform):
             found[self.columns[row["i"]]].append((row["value"], row["n"]))
         for column, values in found.items():
             if len(values) > MOST:
-                raise FitError(f"column {column!r} has {len(values):,} categories; at most {MOST:,} can be encoded.", hint="Group rare values first.")
+                raise FitError(
+                    f"column {column!r} has {len(values):,} categories; at most {MOST:,} can be encoded.",
+                    hint="Group rare values first.",
+                )
         return {c: self.learn(values) for c, values in found.items()}
 
     def learn(self, values: list[tuple[str, int]]):
@@ -66,7 +73,9 @@ class OneHotEncode(Categories):
         Example({"columns": ["c"], "drop_first": True, "keep": True}, train={"c": ["a", "b"]}, before={"c": ["b", "z"]}, after={"c": ["b", "z"], "c_b": [1, 0]}),
     )  # fmt: skip
 
-    drop_first: bool = param("Leave out the first category", default=False, help="For linear models: the others tell it.")
+    drop_first: bool = param(
+        "Leave out the first category", default=False, help="For linear models: the others tell it."
+    )
     keep: bool = param("Keep the encoded columns", default=False)
 
     def open_prefixes(self):
@@ -101,14 +110,21 @@ class OneHotEncode(Categories):
 
 def as_text(column: str, dtype) -> str:
     """Return pandas code that writes a column's values as DuckDB's cast to text does."""
-    return f"{column}.map({{True: 'true', False: 'false'}}).astype('string')" if dtype.is_boolean() else f"{column}.astype('string')"
+    return (
+        f"{column}.map({{True: 'true', False: 'false'}}).astype('string')"
+        if dtype.is_boolean()
+        else f"{column}.astype('string')"
+    )
 
 
 def text_like(schema, columns) -> None:
     """Refuse columns whose text form differs between engines (fractions, times)."""
     for c in columns:
         if not (schema[c].is_string() or schema[c].is_integer() or schema[c].is_boolean()):
-            raise ParamError(f"column {c!r} ({schema[c]}) is not text, a whole number or true/false.", hint="Turn it into text, or bin it first.")
+            raise ParamError(
+                f"column {c!r} ({schema[c]}) is not text, a whole number or true/false.",
+                hint="Turn it into text, or bin it first.",
+            )
 
 
 @register
@@ -124,7 +140,11 @@ class OrdinalEncode(Categories):
     words: ClassVar = ("label encoder", "integer encode")
     examples: ClassVar = (
         Example({"columns": ["c"]}, before={"c": ["b", "a", None]}, after={"c": [1, 0, None]}),
-        Example({"columns": ["c"], "order": ["low", "high"], "unseen": "-1"}, before={"c": ["high", "low", "odd"]}, after={"c": [1, 0, -1]}),
+        Example(
+            {"columns": ["c"], "order": ["low", "high"], "unseen": "-1"},
+            before={"c": ["high", "low", "odd"]},
+            after={"c": [1, 0, -1]},
+        ),
     )
 
     order: tuple[str, ...] = param("Order", default=(), help="Lowest first; empty: alphabetical.")
@@ -141,12 +161,18 @@ class OrdinalEncode(Categories):
         lines = []
         for c, values in state.items():
             fill = "" if self.unseen == "missing" else ".fillna(-1)"
-            lines.append(f"{df}[{c!r}] = {as_text(f'{df}[{c!r}]', schema[c])}.map({{v: i for i, v in enumerate({values!r})}}).astype('Int64'){fill}")
+            lines.append(
+                f"{df}[{c!r}] = {as_text(f'{df}[{c!r}]', schema[c])}.map({{v: i for i, v in enumerate({values!r})}}).astype('Int64'){fill}"
+            )
         return lines
 
 
 def _numbered(text, values, other):
-    return ibis.cases(*[(text == v, ibis.literal(i, "int64")) for i, v in enumerate(values)], else_=other) if values else other
+    return (
+        ibis.cases(*[(text == v, ibis.literal(i, "int64")) for i, v in enumerate(values)], else_=other)
+        if values
+        else other
+    )
 
 
 @register
@@ -157,7 +183,11 @@ class FrequencyEncode(Categories):
     label: ClassVar = "Encode by frequency"
     covers: ClassVar = ("frequency_encode", "count_encode")
     words: ClassVar = ("count encoding", "prevalence")
-    examples: ClassVar = (Example({"columns": ["c"]}, before={"c": ["a", "a", "b", "c", None]}, after={"c": [0.5, 0.5, 0.25, 0.25, None]}),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["c"]}, before={"c": ["a", "a", "b", "c", None]}, after={"c": [0.5, 0.5, 0.25, 0.25, None]}
+        ),
+    )
 
     def learn(self, values):
         total = sum(n for _, n in values) or 1
@@ -172,7 +202,10 @@ class FrequencyEncode(Categories):
     def pandas(self, df, state, schema):
         lines = []
         for c, shares in state.items():
-            lines += [f"text = {as_text(f'{df}[{c!r}]', schema[c])}", f"{df}[{c!r}] = text.map({shares!r}).astype('Float64').fillna(0.0).mask(text.isna())"]
+            lines += [
+                f"text = {as_text(f'{df}[{c!r}]', schema[c])}",
+                f"{df}[{c!r}] = text.map({shares!r}).astype('Float64').fillna(0.0).mask(text.isna())",
+            ]
         return lines
 
 
@@ -184,7 +217,13 @@ class GroupRareValues(Categories):
     label: ClassVar = "Group rare values"
     covers: ClassVar = ("group_rare_categories",)
     words: ClassVar = ("rare labels", "other", "infrequent")
-    examples: ClassVar = (Example({"columns": ["c"], "share": 0.3}, before={"c": ["a", "a", "b", "a", None]}, after={"c": ["a", "a", "other", "a", None]}),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["c"], "share": 0.3},
+            before={"c": ["a", "a", "b", "a", None]},
+            after={"c": ["a", "a", "other", "a", None]},
+        ),
+    )
 
     share: float = param("Rare below a share of", default=0.01, gt=0, lt=1)
     to: str = param("Name for the rest", default="other")
@@ -199,17 +238,26 @@ class GroupRareValues(Categories):
         found: dict[str, list] = {c: [] for c in self.columns}
         for row in counts(table, self.columns):
             found[self.columns[row["i"]]].append((row["value"], row["n"]))
-        return {c: sorted(v for v, n in values if n >= self.share * sum(m for _, m in values)) for c, values in found.items()}
+        return {
+            c: sorted(v for v, n in values if n >= self.share * sum(m for _, m in values))
+            for c, values in found.items()
+        }
 
     def apply(self, table, state):
         def value(c, common):
             x = table[c]
-            return x.isnull().ifelse(ibis.null("string"), (x.isin(common) if common else ibis.literal(False)).ifelse(x, ibis.literal(self.to)))
+            return x.isnull().ifelse(
+                ibis.null("string"),
+                (x.isin(common) if common else ibis.literal(False)).ifelse(x, ibis.literal(self.to)),
+            )
 
         return table.mutate([value(c, common).name(c) for c, common in state.items()])
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{c!r}] = {df}[{c!r}].where({df}[{c!r}].isin({common!r}) | {df}[{c!r}].isna(), {self.to!r})" for c, common in state.items()]
+        return [
+            f"{df}[{c!r}] = {df}[{c!r}].where({df}[{c!r}].isin({common!r}) | {df}[{c!r}].isna(), {self.to!r})"
+            for c, common in state.items()
+        ]
 
 
 @register
@@ -242,14 +290,23 @@ class TargetEncode(Transform):
     def fit(self, table):
         kept = table.mutate(known(table[self.target]).name("__y")).filter(ibis._["__y"].notnull())
         key = kept[self.column].cast("string")
-        found = rows(kept.group_by(key.name("value")).aggregate([ibis._.count().name("n"), kept["__y"].sum().name("total")]))
+        found = rows(
+            kept.group_by(key.name("value")).aggregate([ibis._.count().name("n"), kept["__y"].sum().name("total")])
+        )
         n = sum(r["n"] for r in found)
         if not n:
             raise FitError(f"the target {self.target!r} has no known value.")
         if len(found) > MOST:
-            raise FitError(f"column {self.column!r} has {len(found):,} categories; at most {MOST:,} can be encoded.", hint="Group rare values first.")
+            raise FitError(
+                f"column {self.column!r} has {len(found):,} categories; at most {MOST:,} can be encoded.",
+                hint="Group rare values first.",
+            )
         mean = sum(r["total"] for r in found) / n
-        smooth = {r["value"]: (r["total"] + self.smoothing * mean) / (r["n"] + self.smoothing) for r in found if r["value"] is not None}
+        smooth = {
+            r["value"]: (r["total"] + self.smoothing * mean) / (r["n"] + self.smoothing)
+            for r in found
+            if r["value"] is not None
+        }
         return {"mean": mean, "values": dict(sorted(smooth.items()))}
 
     def apply(self, table, state):

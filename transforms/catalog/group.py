@@ -9,7 +9,19 @@ from transforms.fields import KIND_WORDS, Column, Columns, NewColumn, Settings, 
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
-Statistic = Literal["count", "count distinct", "count missing", "sum", "mean", "median", "min", "max", "standard deviation", "variance", "share true"]
+Statistic = Literal[
+    "count",
+    "count distinct",
+    "count missing",
+    "sum",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "standard deviation",
+    "variance",
+    "share true",
+]
 NUMERIC = ("sum", "mean", "median", "standard deviation", "variance")
 
 
@@ -68,7 +80,18 @@ class Aggregate(Transform):
     name: ClassVar = "group.aggregate"
     label: ClassVar = "Group and summarise"
     serving: ClassVar = "batch"
-    covers: ClassVar = ("group_by_aggregate", "agg_count", "agg_count_distinct", "agg_sum", "agg_mean", "agg_median", "agg_min", "agg_max", "agg_std", "agg_variance")
+    covers: ClassVar = (
+        "group_by_aggregate",
+        "agg_count",
+        "agg_count_distinct",
+        "agg_sum",
+        "agg_mean",
+        "agg_median",
+        "agg_min",
+        "agg_max",
+        "agg_std",
+        "agg_variance",
+    )
     words: ClassVar = ("GROUP_BY", "summarize", "pivot table", "aggregate")
     examples: ClassVar = tuple(
         Example({"groups": ["g"], "aggregations": [{"column": "v", "statistic": s, "to": "r"}]}, before={"g": ["a", "a", "a", None], "v": [1.0, 2.0, 6.0, None]}, after={"g": ["a", None], "r": r})
@@ -87,7 +110,9 @@ class Aggregate(Transform):
             aggregation.check(schema)
 
     def apply(self, table, state):
-        return table.group_by([table[c] for c in self.groups]).aggregate([a.expression(table) for a in self.aggregations])
+        return table.group_by([table[c] for c in self.groups]).aggregate(
+            [a.expression(table) for a in self.aggregations]
+        )
 
     def pandas(self, df, state, schema):
         return pandas_aggregate(df, df, self.groups, self.aggregations, schema)

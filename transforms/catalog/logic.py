@@ -29,11 +29,15 @@ class IfThenElse(ByConditions):
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
-        return table.mutate(self.chosen(table).ifelse(ibis.literal(self.then), ibis.literal(self.otherwise)).name(self.to))
+        return table.mutate(
+            self.chosen(table).ifelse(ibis.literal(self.then), ibis.literal(self.otherwise)).name(self.to)
+        )
 
     def pandas(self, df, state, schema):
         chosen = f"({self.pandas_chosen(df, schema)}).astype(bool)"
-        return [f"{df}[{self.to!r}] = pd.Series({self.otherwise!r}, index={df}.index, dtype='string').mask({chosen}, {self.then!r})"]
+        return [
+            f"{df}[{self.to!r}] = pd.Series({self.otherwise!r}, index={df}.index, dtype='string').mask({chosen}, {self.then!r})"
+        ]
 
 
 @register
@@ -70,7 +74,11 @@ class MapValues(Transform):
         lines = [f"mapping = {dict(self.mapping)!r}"]
         for c in self.columns:
             x = f"{df}[{c!r}]"
-            rest = {"keep": f".fillna({x})", "missing": "", "default": f".fillna({self.default_value!r}).where({x}.notna())"}[self.others]
+            rest = {
+                "keep": f".fillna({x})",
+                "missing": "",
+                "default": f".fillna({self.default_value!r}).where({x}.notna())",
+            }[self.others]
             lines.append(f"{x} = {x}.map(mapping).astype('string'){rest}")
         return lines
 
@@ -89,17 +97,29 @@ class CompareColumns(Transform):
     )  # fmt: skip
 
     left: Column = param("First column")
-    test: Literal["equals", "is not", "is greater than", "is at least", "is less than", "is at most"] = param("Condition", default="equals")
+    test: Literal["equals", "is not", "is greater than", "is at least", "is less than", "is at most"] = param(
+        "Condition", default="equals"
+    )
     right: Column = param("Second column")
     to: NewColumn = param("New column")
-    SIGNS: ClassVar = {"equals": "==", "is not": "!=", "is greater than": ">", "is at least": ">=", "is less than": "<", "is at most": "<="}
+    SIGNS: ClassVar = {
+        "equals": "==",
+        "is not": "!=",
+        "is greater than": ">",
+        "is at least": ">=",
+        "is less than": "<",
+        "is at most": "<=",
+    }
 
     def check_columns(self, schema):
         super().check_columns(schema)
         from transforms.fields import kind_of
 
         if kind_of(schema[self.left]) != kind_of(schema[self.right]):
-            raise ParamError(f"columns {self.left!r} ({schema[self.left]}) and {self.right!r} ({schema[self.right]}) cannot be compared.", hint="Change the type of one.")
+            raise ParamError(
+                f"columns {self.left!r} ({schema[self.left]}) and {self.right!r} ({schema[self.right]}) cannot be compared.",
+                hint="Change the type of one.",
+            )
 
     def apply(self, table, state):
         a, b = table[self.left], table[self.right]
@@ -108,7 +128,9 @@ class CompareColumns(Transform):
 
     def pandas(self, df, state, schema):
         a, b = f"{df}[{self.left!r}]", f"{df}[{self.right!r}]"
-        return [f"{df}[{self.to!r}] = ({a} {self.SIGNS[self.test]} {b}).astype('boolean').mask({a}.isna() | {b}.isna())"]
+        return [
+            f"{df}[{self.to!r}] = ({a} {self.SIGNS[self.test]} {b}).astype('boolean').mask({a}.isna() | {b}.isna())"
+        ]
 
 
 @register
@@ -126,7 +148,9 @@ class CombineFlags(Transform):
     )  # fmt: skip
 
     columns: BoolColumns = param("Columns")
-    how: Literal["all", "any", "none"] = param("True when", default="all", help="All (and), any (or), none (not) of them are true.")
+    how: Literal["all", "any", "none"] = param(
+        "True when", default="all", help="All (and), any (or), none (not) of them are true."
+    )
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
@@ -147,7 +171,9 @@ class IsMissing(Transform):
     label: ClassVar = "Flag missing values"
     covers: ClassVar = ("is_null", "add_missing_indicator")
     words: ClassVar = ("missing indicator", "FLAG_COLUMN_FROM_NULL", "isna")
-    examples: ClassVar = (Example({"columns": ["a"]}, before={"a": [1, None]}, after={"a": [1, None], "a_missing": [False, True]}),)
+    examples: ClassVar = (
+        Example({"columns": ["a"]}, before={"a": [1, None]}, after={"a": [1, None], "a_missing": [False, True]}),
+    )
 
     columns: Columns = param("Columns")
 
@@ -166,7 +192,13 @@ class Coalesce(Transform):
     label: ClassVar = "First known value"
     covers: ClassVar = ("coalesce_columns",)
     words: ClassVar = ("COALESCE", "first non-null")
-    examples: ClassVar = (Example({"columns": ["a", "b"], "to": "c"}, before={"a": [1, None, None], "b": [9, 2, None]}, after={"a": [1, None, None], "b": [9, 2, None], "c": [1, 2, None]}),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["a", "b"], "to": "c"},
+            before={"a": [1, None, None], "b": [9, 2, None]},
+            after={"a": [1, None, None], "b": [9, 2, None], "c": [1, 2, None]},
+        ),
+    )
 
     columns: Columns = param("Columns, first choice first")
     to: NewColumn = param("New column")

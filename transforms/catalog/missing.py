@@ -7,7 +7,13 @@ from typing import ClassVar, Literal
 import ibis
 
 from transforms.errors import FitError, ParamError
-from transforms.fields import Column, Columns, NewColumn, NumericColumns, OrderableColumns, SomeColumns, TextColumns, param
+from transforms.fields import (
+    Column,
+    Columns,
+    NumericColumns,
+    OrderableColumns,
+    param,
+)
 from transforms.reading import one_row, rows
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
@@ -28,7 +34,9 @@ class DropMissingRows(Transform):
     )  # fmt: skip
 
     columns: Columns = param("Columns to look at")
-    when: Literal["any", "all"] = param("Drop the row when", default="any", help="any: one of them is missing; all: every one is.")
+    when: Literal["any", "all"] = param(
+        "Drop the row when", default="any", help="any: one of them is missing; all: every one is."
+    )
 
     def apply(self, table, state):
         if self.when == "any":
@@ -73,7 +81,9 @@ def typed(value: str, dtype, column: str):
         if dtype.is_floating():
             return ibis.literal(float(value), dtype)
         if dtype.is_boolean():
-            return ibis.literal({"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()])
+            return ibis.literal(
+                {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+            )
         if dtype.is_string():
             return ibis.literal(value)
         if dtype.is_date() or dtype.is_timestamp():
@@ -111,7 +121,9 @@ class FillWithStatistic(Transform):
     def fit(self, table):
         state = one_row(table.aggregate([getattr(known(table[c]), self.statistic)().name(c) for c in self.columns]))
         if empty := [c for c, value in state.items() if value is None]:
-            raise FitError(f"there is no known value in {', '.join(map(repr, empty))}.", hint="Drop them, or fill with a value.")
+            raise FitError(
+                f"there is no known value in {', '.join(map(repr, empty))}.", hint="Drop them, or fill with a value."
+            )
         return state
 
     def apply(self, table, state):
@@ -151,11 +163,15 @@ class FillWithMostFrequent(Transform):
         first = ibis.row_number().over(group_by=found.i, order_by=[found.n.desc(), found.num.asc(), found.value.asc()])
         best = {r["i"]: r["value"] for r in rows(found.mutate(first.name("place")).filter(ibis._.place == 0))}
         if empty := [c for i, c in enumerate(self.columns) if i not in best]:
-            raise FitError(f"there is no known value in {', '.join(map(repr, empty))}.", hint="Drop them, or fill with a value.")
+            raise FitError(
+                f"there is no known value in {', '.join(map(repr, empty))}.", hint="Drop them, or fill with a value."
+            )
         return {c: best[i] for i, c in enumerate(self.columns)}
 
     def apply(self, table, state):
-        return table.mutate([table[c].fill_null(ibis.literal(v).cast(table[c].type())).name(c) for c, v in state.items()])
+        return table.mutate(
+            [table[c].fill_null(ibis.literal(v).cast(table[c].type())).name(c) for c, v in state.items()]
+        )
 
     def pandas(self, df, state, schema):
         return [
@@ -218,12 +234,19 @@ class FillByGroup(Transform):
 
     def apply(self, table, state):
         key = table[self.group].cast("string")
-        return table.mutate([known(table[c]).fill_null(lookup(key, learnt["groups"], learnt["default"])).name(c) for c, learnt in state.items()])
+        return table.mutate(
+            [
+                known(table[c]).fill_null(lookup(key, learnt["groups"], learnt["default"])).name(c)
+                for c, learnt in state.items()
+            ]
+        )
 
     def pandas(self, df, state, schema):
         lines = []
         for c, learnt in state.items():
-            lines.append(f"by_group = {df}[{self.group!r}].astype('string').map({learnt['groups']!r}).astype('Float64').fillna({learnt['default']!r})")
+            lines.append(
+                f"by_group = {df}[{self.group!r}].astype('string').map({learnt['groups']!r}).astype('Float64').fillna({learnt['default']!r})"
+            )
             lines.append(f"{df}[{c!r}] = {df}[{c!r}].astype('Float64').fillna(by_group)")
         return lines
 

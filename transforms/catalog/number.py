@@ -36,7 +36,9 @@ class Arithmetic(Transform):
     )  # fmt: skip
 
     left: NumberColumn = param("First number")
-    operation: Literal["add", "subtract", "multiply", "divide", "remainder", "power"] = param("Operation", default="add")
+    operation: Literal["add", "subtract", "multiply", "divide", "remainder", "power"] = param(
+        "Operation", default="add"
+    )
     right: NumberColumn | None = param("Second number: a column", default=None)
     number: float | None = param("or a fixed number", default=None)
     to: NewColumn = param("New column")
@@ -215,7 +217,9 @@ class Negate(NumberFunction):
     label: ClassVar = "Change the sign"
     covers: ClassVar = ("negate",)
     words: ClassVar = ("minus", "opposite")
-    examples: ClassVar = (Example({"columns": ["a"], "suffix": "_neg"}, before={"a": [-2, 3]}, after={"a": [-2, 3], "a_neg": [2, -3]}),)
+    examples: ClassVar = (
+        Example({"columns": ["a"], "suffix": "_neg"}, before={"a": [-2, 3]}, after={"a": [-2, 3], "a_neg": [2, -3]}),
+    )
 
     def value(self, column):
         return -column
@@ -231,7 +235,9 @@ class Sign(NumberFunction):
     name: ClassVar = "number.sign"
     label: ClassVar = "Sign of the number"
     covers: ClassVar = ("sign",)
-    examples: ClassVar = (Example({"columns": ["a"]}, before={"a": [-2.5, 0.0, None, 7.0]}, after={"a": [-1, 0, None, 1]}),)
+    examples: ClassVar = (
+        Example({"columns": ["a"]}, before={"a": [-2.5, 0.0, None, 7.0]}, after={"a": [-1, 0, None, 1]}),
+    )
 
     def value(self, column):
         return column.sign().cast("int64")
@@ -308,7 +314,9 @@ class RowStatistic(Transform):
 
     def pandas(self, df, state, schema):
         values = f"{df}[{list(self.columns)!r}].astype('Float64')"
-        how = {"sum": "sum(axis=1, min_count=1)", "count": "count(axis=1).astype('Float64')"}.get(self.statistic, f"{self.statistic}(axis=1)")
+        how = {"sum": "sum(axis=1, min_count=1)", "count": "count(axis=1).astype('Float64')"}.get(
+            self.statistic, f"{self.statistic}(axis=1)"
+        )
         return [f"{df}[{self.to!r}] = {values}.{how}"]
 
 

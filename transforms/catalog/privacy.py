@@ -23,7 +23,11 @@ class HashText(TextFunction):
     covers: ClassVar = ("hash_value",)
     words: ClassVar = ("CRYPTOGRAPHIC_HASH", "sha256", "pseudonymise", "anonymise")
     examples: ClassVar = (
-        Example({"columns": ["t"]}, before={"t": ["a", None]}, after={"t": ["ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb", None]}),
+        Example(
+            {"columns": ["t"]},
+            before={"t": ["a", None]},
+            after={"t": ["ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb", None]},
+        ),
     )
 
     salt: str = param("Salt", default="", help="Not a secret: it is written into the recipe.")
@@ -45,7 +49,11 @@ class MaskText(TextFunction):
     words: ClassVar = ("MASK_CUSTOM", "MASK_RANGE", "redact", "hide digits")
     examples: ClassVar = (
         Example({"columns": ["t"], "show": 2}, before={"t": ["12345", "1", None]}, after={"t": ["***45", "1", None]}),
-        Example({"columns": ["t"], "show": 1, "side": "start", "character": "x"}, before={"t": ["anna"]}, after={"t": ["axxx"]}),
+        Example(
+            {"columns": ["t"], "show": 1, "side": "start", "character": "x"},
+            before={"t": ["anna"]},
+            after={"t": ["axxx"]},
+        ),
     )
 
     show: int = param("Characters to show", default=4, ge=0, le=1000)
@@ -60,5 +68,7 @@ class MaskText(TextFunction):
 
     def pandas_value(self, column, dtype):
         k, c = self.show, self.character
-        masked = f"{c!r} * (len(t) - {k}) + t[len(t) - {k}:]" if self.side == "end" else f"t[:{k}] + {c!r} * (len(t) - {k})"
+        masked = (
+            f"{c!r} * (len(t) - {k}) + t[len(t) - {k}:]" if self.side == "end" else f"t[:{k}] + {c!r} * (len(t) - {k})"
+        )
         return f"{column}.map(lambda t: t if len(t) <= {k} else {masked}, na_action='ignore').astype('string')"

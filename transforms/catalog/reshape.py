@@ -46,7 +46,13 @@ class Unpivot(Transform):
         rest = [c for c in table.columns if c not in self.columns]
         numeric = table.schema()[self.columns[0]].is_numeric()
         parts = [
-            table.select([*(table[c] for c in rest), ibis.literal(c).name(self.name_to), (known(table[c]) if numeric else table[c]).name(self.value_to)])
+            table.select(
+                [
+                    *(table[c] for c in rest),
+                    ibis.literal(c).name(self.name_to),
+                    (known(table[c]) if numeric else table[c]).name(self.value_to),
+                ]
+            )
             for c in self.columns
         ]
         return ibis.union(*parts) if len(parts) > 1 else parts[0]
@@ -106,7 +112,10 @@ class Pivot(Transform):
 
     def apply(self, table, state):
         text, x = table[self.column].cast("string"), known(table[self.value])
-        cells = [getattr((text == v).ifelse(x, ibis.null("float64")), self.statistic)().cast("float64").name(self.prefix + v) for v in state["values"]]
+        cells = [
+            getattr((text == v).ifelse(x, ibis.null("float64")), self.statistic)().cast("float64").name(self.prefix + v)
+            for v in state["values"]
+        ]
         grouped = table.group_by([table[c] for c in self.rows_by])
         return grouped.aggregate(cells) if cells else table.select([table[c] for c in self.rows_by]).distinct()
 
@@ -120,5 +129,7 @@ class Pivot(Transform):
             f"text, x = {as_text(f'{df}[{self.column!r}]', schema[self.column])}, {df}[{self.value!r}].astype('Float64')",
             f"keys = [{df}[c] for c in {list(self.rows_by)!r}]",
             f"cells = {{name: x.where((text == value).fillna(False)).groupby(keys, dropna=False, sort=False).{how}.astype('Float64') for value, name in {names!r}.items()}}",
-            f"{df} = pd.DataFrame(cells).reset_index().astype({cast!r})" if names else f"{df} = {df}[{list(self.rows_by)!r}].drop_duplicates()",
+            f"{df} = pd.DataFrame(cells).reset_index().astype({cast!r})"
+            if names
+            else f"{df} = {df}[{list(self.rows_by)!r}].drop_duplicates()",
         ]

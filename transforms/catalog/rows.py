@@ -23,7 +23,9 @@ class Condition(Settings):
 
     column: Column = param("Column")
     test: Test = param("Condition", default="equals")
-    value: str = param("Value", default="", help="Read as the column's type. For lists: one value per comma; between: two values.")
+    value: str = param(
+        "Value", default="", help="Read as the column's type. For lists: one value per comma; between: two values."
+    )
 
     def values(self) -> list[str]:
         many = self.test in ("is one of", "is none of", "is between")
@@ -61,7 +63,12 @@ class Condition(Settings):
         """Return a boolean expression that is never missing."""
         x = table[self.column]
         if self.test in NO_VALUE:
-            return {"is missing": x.isnull, "is not missing": x.notnull, "is true": lambda: x.fill_null(False), "is false": lambda: (~x).fill_null(False)}[self.test]()
+            return {
+                "is missing": x.isnull,
+                "is not missing": x.notnull,
+                "is true": lambda: x.fill_null(False),
+                "is false": lambda: (~x).fill_null(False),
+            }[self.test]()
         values = [literal(self.python(v, x.type()), x.type()) for v in self.values()]
         v = values[0]
         test = {
@@ -84,7 +91,12 @@ class Condition(Settings):
     def pandas(self, df: str, schema) -> str:
         x, dtype = f"{df}[{self.column!r}]", schema[self.column]
         if self.test in NO_VALUE:
-            return {"is missing": f"{x}.isna()", "is not missing": f"{x}.notna()", "is true": f"{x}.fillna(False)", "is false": f"(~{x}).fillna(False)"}[self.test]
+            return {
+                "is missing": f"{x}.isna()",
+                "is not missing": f"{x}.notna()",
+                "is true": f"{x}.fillna(False)",
+                "is false": f"(~{x}).fillna(False)",
+            }[self.test]
         values = [self.python(v, dtype) for v in self.values()]
         code = [f"pd.Timestamp({v.isoformat()!r})" if isinstance(v, date) else repr(v) for v in values]
         if getattr(dtype, "timezone", None):
@@ -161,7 +173,9 @@ class FilterRows(ByConditions):
                 before={"a": [1, 2, 3], "b": ["x", None, "y"]}, after={"a": [1, 2], "b": ["x", None]}),
     )  # fmt: skip
 
-    action: Literal["keep", "drop"] = param("And", default="keep", help="Keep the rows that meet the conditions, or drop them.")
+    action: Literal["keep", "drop"] = param(
+        "And", default="keep", help="Keep the rows that meet the conditions, or drop them."
+    )
 
     def apply(self, table, state):
         chosen = self.chosen(table)
@@ -180,7 +194,13 @@ class FlagRows(ByConditions):
     label: ClassVar = "Flag rows"
     covers: ClassVar = ("flag_rows_where",)
     words: ClassVar = ("indicator", "boolean column", "mark rows")
-    examples: ClassVar = (Example(one("is greater than", "1") | {"to": "big"}, before={"a": [1, 2, None]}, after={"a": [1, 2, None], "big": [False, True, False]}),)
+    examples: ClassVar = (
+        Example(
+            one("is greater than", "1") | {"to": "big"},
+            before={"a": [1, 2, None]},
+            after={"a": [1, 2, None], "big": [False, True, False]},
+        ),
+    )
 
     to: NewColumn = param("New column")
 
@@ -200,8 +220,16 @@ class SetValuesWhere(ByConditions):
     covers: ClassVar = ("set_values_where", "replace_with_missing")
     words: ClassVar = ("conditional edit", "update", "replace with null", "if then")
     examples: ClassVar = (
-        Example(one("equals", "-999") | {"column": "a", "make": "missing"}, before={"a": [1, -999, None]}, after={"a": [1, None, None]}),
-        Example(one("is missing") | {"column": "a", "value": "unknown"}, before={"a": ["x", None]}, after={"a": ["x", "unknown"]}),
+        Example(
+            one("equals", "-999") | {"column": "a", "make": "missing"},
+            before={"a": [1, -999, None]},
+            after={"a": [1, None, None]},
+        ),
+        Example(
+            one("is missing") | {"column": "a", "value": "unknown"},
+            before={"a": ["x", None]},
+            after={"a": ["x", "unknown"]},
+        ),
     )
 
     column: Column = param("Column to change")
@@ -240,12 +268,17 @@ class SortRows(Transform):
 
     def apply(self, table, state):
         rest = [c for c in table.columns if c not in self.columns and _sortable(table.schema()[c])]
-        keys = [table[c].desc(nulls_first=False) if self.descending else table[c].asc(nulls_first=False) for c in self.columns]
+        keys = [
+            table[c].desc(nulls_first=False) if self.descending else table[c].asc(nulls_first=False)
+            for c in self.columns
+        ]
         return table.order_by([*keys, *(table[c].asc(nulls_first=False) for c in rest)])
 
     def pandas(self, df, state, schema):
         rest = [c for c in schema if c not in self.columns and _sortable(schema[c])]
-        return [f"{df} = {df}.sort_values({[*self.columns, *rest]!r}, ascending={[not self.descending] * len(self.columns) + [True] * len(rest)!r}, na_position='last')"]
+        return [
+            f"{df} = {df}.sort_values({[*self.columns, *rest]!r}, ascending={[not self.descending] * len(self.columns) + [True] * len(rest)!r}, na_position='last')"
+        ]
 
 
 def _sortable(dtype) -> bool:
@@ -261,7 +294,14 @@ class KeepTopRows(Transform):
     serving: ClassVar = "training_only"
     covers: ClassVar = ("limit_rows", "sample_first")
     words: ClassVar = ("limit", "head", "first n", "top n")
-    examples: ClassVar = (Example({"columns": ["a"], "count": 2, "descending": True}, before={"a": [2, 9, None, 5]}, after={"a": [9, 5]}, ordered=True),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["a"], "count": 2, "descending": True},
+            before={"a": [2, 9, None, 5]},
+            after={"a": [9, 5]},
+            ordered=True,
+        ),
+    )
 
     columns: OrderableColumns = param("In the order of")
     count: int = param("How many rows", ge=0)
@@ -298,7 +338,9 @@ class DropDuplicates(Transform):
     )  # fmt: skip
 
     columns: SomeColumns = param("Columns that make a duplicate", default=(), help="None: all columns.")
-    order_by: Column | None = param("Keep the row with the", default=None, help="A column; leave empty if it does not matter.")
+    order_by: Column | None = param(
+        "Keep the row with the", default=None, help="A column; leave empty if it does not matter."
+    )
     keep: Literal["greatest", "smallest"] = param("Value", default="greatest")
 
     def apply(self, table, state):
@@ -335,7 +377,13 @@ class FlagDuplicates(Transform):
     serving: ClassVar = "batch"
     covers: ClassVar = ("flag_duplicate_rows",)
     words: ClassVar = ("FLAG_DUPLICATE_ROWS", "mark duplicates")
-    examples: ClassVar = (Example({"columns": ["a"], "to": "twice"}, before={"a": [1, 1, 2, None]}, after={"a": [1, 1, 2, None], "twice": [True, True, False, False]}),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["a"], "to": "twice"},
+            before={"a": [1, 1, 2, None]},
+            after={"a": [1, 1, 2, None], "twice": [True, True, False, False]},
+        ),
+    )
 
     columns: Columns = param("Columns that make a duplicate")
     to: NewColumn = param("New column")

@@ -56,7 +56,9 @@ class MinMaxScale(Scaler):
     label: ClassVar = "Min-max scaling"
     covers: ClassVar = ("min_max_scale",)
     words: ClassVar = ("normalize 0 1", "MinMaxScaler", "rescale")
-    examples: ClassVar = (Example({"columns": ["a"]}, before={"a": [2.0, 4.0, 3.0, None]}, after={"a": [0.0, 1.0, 0.5, None]}),)
+    examples: ClassVar = (
+        Example({"columns": ["a"]}, before={"a": [2.0, 4.0, 3.0, None]}, after={"a": [0.0, 1.0, 0.5, None]}),
+    )
 
     def learn(self, column):
         return {"centre": column.min(), "width": column.max() - column.min()}
@@ -73,7 +75,11 @@ class RobustScale(Scaler):
     label: ClassVar = "Robust scaling"
     covers: ClassVar = ("robust_scale",)
     words: ClassVar = ("median", "IQR", "RobustScaler")
-    examples: ClassVar = (Example({"columns": ["a"]}, before={"a": [1.0, 2.0, 3.0, 4.0, 100.0]}, after={"a": [-1.0, -0.5, 0.0, 0.5, 48.5]}),)
+    examples: ClassVar = (
+        Example(
+            {"columns": ["a"]}, before={"a": [1.0, 2.0, 3.0, 4.0, 100.0]}, after={"a": [-1.0, -0.5, 0.0, 0.5, 48.5]}
+        ),
+    )
 
     def learn(self, column):
         return {"centre": column.median(), "width": column.quantile(0.75) - column.quantile(0.25)}
@@ -105,7 +111,13 @@ class Clip(FittedNumbers):
 
     name: ClassVar = "scale.clip"
     label: ClassVar = "Clip outliers"
-    covers: ClassVar = ("winsorize", "clip_outliers_range", "clip_outliers_quantile", "clip_outliers_zscore", "clip_outliers_iqr")
+    covers: ClassVar = (
+        "winsorize",
+        "clip_outliers_range",
+        "clip_outliers_quantile",
+        "clip_outliers_zscore",
+        "clip_outliers_iqr",
+    )
     words: ClassVar = ("outliers", "winsorise", "cap", "clamp", "REPLACE_OUTLIERS")
     examples: ClassVar = (
         Example({"columns": ["a"], "method": "fixed", "lower": 0, "upper": 5}, before={"a": [-1.0, 3.0, 9.0, None]}, after={"a": [0.0, 3.0, 5.0, None]}),
@@ -114,14 +126,20 @@ class Clip(FittedNumbers):
         Example({"columns": ["a"], "method": "quartile distances", "lower": 1.5, "upper": 1.5}, before={"a": [1.0, 2.0, 3.0, 4.0, 100.0]}, after={"a": [1.0, 2.0, 3.0, 4.0, 7.0]}),
     )  # fmt: skip
 
-    method: Literal["fixed", "quantiles", "standard deviations", "quartile distances"] = param("Bounds from", default="quartile distances", help="Quartile distances: 1.5 is Tukey's rule.")
-    lower: float = param("Lower", default=1.5, help="A value, a quantile (0-1), or how many deviations or distances below.")
+    method: Literal["fixed", "quantiles", "standard deviations", "quartile distances"] = param(
+        "Bounds from", default="quartile distances", help="Quartile distances: 1.5 is Tukey's rule."
+    )
+    lower: float = param(
+        "Lower", default=1.5, help="A value, a quantile (0-1), or how many deviations or distances below."
+    )
     upper: float = param("Upper", default=1.5)
 
     def check_columns(self, schema):
         super().check_columns(schema)
         if self.method == "quantiles" and not 0 <= self.lower < self.upper <= 1:
-            raise ParamError("quantiles must lie between 0 and 1, the lower one first.", hint="0.01 and 0.99 are usual.")
+            raise ParamError(
+                "quantiles must lie between 0 and 1, the lower one first.", hint="0.01 and 0.99 are usual."
+            )
         if self.method == "fixed" and self.lower > self.upper:
             raise ParamError(f"the lower bound {self.lower} is above the upper bound {self.upper}.")
 
@@ -129,7 +147,10 @@ class Clip(FittedNumbers):
         if self.method == "quantiles":
             return {"low": column.quantile(self.lower), "high": column.quantile(self.upper)}
         if self.method == "standard deviations":
-            return {"low": column.mean() - column.std(how="pop") * self.lower, "high": column.mean() + column.std(how="pop") * self.upper}
+            return {
+                "low": column.mean() - column.std(how="pop") * self.lower,
+                "high": column.mean() + column.std(how="pop") * self.upper,
+            }
         if self.method == "quartile distances":
             low, high = column.quantile(0.25), column.quantile(0.75)
             return {"low": low - (high - low) * self.lower, "high": high + (high - low) * self.upper}

@@ -23,7 +23,9 @@ def hashed_share(table, columns, seed: int):
     text = ibis.literal(f"{seed}|")
     for c in columns:
         value = table[c].cast("string")
-        text = text + value.isnull().ifelse(ibis.literal("-"), value.length().cast("string") + ibis.literal(":") + value)
+        text = text + value.isnull().ifelse(
+            ibis.literal("-"), value.length().cast("string") + ibis.literal(":") + value
+        )
     digest = text.hexdigest("md5")
     total = ibis.literal(0.0)
     for place in range(7):
@@ -61,7 +63,11 @@ class SplitByKey(ByKey):
     covers: ClassVar = ("split_by_group_key", "split_random")
     words: ClassVar = ("train test split", "holdout", "random split", "group split")
     examples: ClassVar = (
-        Example({"keys": ["k"], "test_share": 0.5}, before={"k": ["a", "b", "c", "d", "a"]}, after={"k": ["a", "b", "c", "d", "a"], "split": ["test", "test", "test", "train", "test"]}),
+        Example(
+            {"keys": ["k"], "test_share": 0.5},
+            before={"k": ["a", "b", "c", "d", "a"]},
+            after={"k": ["a", "b", "c", "d", "a"], "split": ["test", "test", "test", "train", "test"]},
+        ),
     )
 
     test_share: float = param("Share of test rows", default=0.2, gt=0, lt=1)
@@ -76,7 +82,9 @@ class SplitByKey(ByKey):
         return table.mutate((share < self.test_share).ifelse(ibis.literal("test"), ibis.literal("train")).name(self.to))
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{self.to!r}] = pd.Series('train', index={df}.index, dtype='string').mask({self.pandas_share(df, schema)} < {self.test_share}, 'test')"]
+        return [
+            f"{df}[{self.to!r}] = pd.Series('train', index={df}.index, dtype='string').mask({self.pandas_share(df, schema)} < {self.test_share}, 'test')"
+        ]
 
 
 @register
@@ -114,10 +122,14 @@ class SplitInOrder(Transform):
         self._condition().check(schema)
 
     def apply(self, table, state):
-        return table.mutate(self._condition().expression(table).ifelse(ibis.literal("test"), ibis.literal("train")).name(self.to))
+        return table.mutate(
+            self._condition().expression(table).ifelse(ibis.literal("test"), ibis.literal("train")).name(self.to)
+        )
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{self.to!r}] = pd.Series('train', index={df}.index, dtype='string').mask({self._condition().pandas(df, schema)}.astype(bool), 'test')"]
+        return [
+            f"{df}[{self.to!r}] = pd.Series('train', index={df}.index, dtype='string').mask({self._condition().pandas(df, schema)}.astype(bool), 'test')"
+        ]
 
 
 @register
@@ -128,7 +140,9 @@ class SampleRows(ByKey):
     label: ClassVar = "Sample rows"
     covers: ClassVar = ("sample_random",)
     words: ClassVar = ("random sample", "subset", "fraction")
-    examples: ClassVar = (Example({"keys": ["k"], "share": 0.5}, before={"k": ["a", "b", "c", "d"]}, after={"k": ["a", "b", "c"]}),)
+    examples: ClassVar = (
+        Example({"keys": ["k"], "share": 0.5}, before={"k": ["a", "b", "c", "d"]}, after={"k": ["a", "b", "c"]}),
+    )
 
     share: float = param("Share to keep", default=0.1, gt=0, le=1)
 

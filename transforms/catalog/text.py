@@ -46,7 +46,9 @@ class ChangeCase(TextFunction):
 
     differences: ClassVar = {"spark_edges": "never: ß becomes SS in Java and ẞ in DuckDB; other letters agree."}
 
-    case: Literal["lower", "upper", "sentence", "title"] = param("Case", default="lower", help="Title: every word after a space starts with a capital.")
+    case: Literal["lower", "upper", "sentence", "title"] = param(
+        "Case", default="lower", help="Title: every word after a space starts with a capital."
+    )
 
     def value(self, column):
         if self.case in ("lower", "upper"):
@@ -58,7 +60,11 @@ class ChangeCase(TextFunction):
     def pandas_value(self, column, dtype):
         if self.case == "title":
             return f"{column}.map(lambda t: ' '.join(w[:1].upper() + w[1:].lower() for w in t.split(' ')), na_action='ignore').astype('string')"
-        how = {"lower": "{c}.str.lower()", "upper": "{c}.str.upper()", "sentence": "{c}.str[:1].str.upper() + {c}.str[1:].str.lower()"}
+        how = {
+            "lower": "{c}.str.lower()",
+            "upper": "{c}.str.upper()",
+            "sentence": "{c}.str[:1].str.upper() + {c}.str[1:].str.lower()",
+        }
         return how[self.case].format(c=column)
 
 
@@ -77,11 +83,18 @@ class Trim(TextFunction):
         Example({"columns": ["t"], "where": "everywhere"}, before={"t": ["  a   b "]}, after={"t": ["a b"]}),
     )
 
-    where: Literal["both ends", "start", "end", "everywhere"] = param("Where", default="both ends", help="Everywhere: ends, and runs of white space become one space.")
+    where: Literal["both ends", "start", "end", "everywhere"] = param(
+        "Where", default="both ends", help="Everywhere: ends, and runs of white space become one space."
+    )
 
     def patterns(self):
         start, end = (f"^{SPACE}+", ""), (f"{SPACE}+$", "")
-        return {"both ends": [start, end], "start": [start], "end": [end], "everywhere": [start, end, (f"{SPACE}+", " ")]}[self.where]
+        return {
+            "both ends": [start, end],
+            "start": [start],
+            "end": [end],
+            "everywhere": [start, end, (f"{SPACE}+", " ")],
+        }[self.where]
 
     def value(self, column):
         for pattern, replacement in self.patterns():
@@ -104,8 +117,16 @@ class FindReplace(TextFunction):
     covers: ClassVar = ("find_and_replace", "replace_regex")
     words: ClassVar = ("substitute", "REPLACE_TEXT", "regex replace")
     examples: ClassVar = (
-        Example({"columns": ["t"], "find": "a.", "replace": "x"}, before={"t": ["a.b", "ab", None]}, after={"t": ["xb", "ab", None]}),
-        Example({"columns": ["t"], "find": "[0-9]+", "replace": "#", "regex": True}, before={"t": ["a12b3"]}, after={"t": ["a#b#"]}),
+        Example(
+            {"columns": ["t"], "find": "a.", "replace": "x"},
+            before={"t": ["a.b", "ab", None]},
+            after={"t": ["xb", "ab", None]},
+        ),
+        Example(
+            {"columns": ["t"], "find": "[0-9]+", "replace": "#", "regex": True},
+            before={"t": ["a12b3"]},
+            after={"t": ["a#b#"]},
+        ),
     )
 
     find: str = param("Find", min_length=1)
@@ -117,7 +138,10 @@ class FindReplace(TextFunction):
         if self.regex:
             safe_pattern(self.find)
             if re.search(r"[\\$]", self.replace):
-                raise ParamError("the replacement is taken as it is written; '\\' and '$' have no meaning in it here.", hint="Extract the parts first.")
+                raise ParamError(
+                    "the replacement is taken as it is written; '\\' and '$' have no meaning in it here.",
+                    hint="Extract the parts first.",
+                )
 
     def value(self, column):
         return column.re_replace(self.find, self.replace) if self.regex else column.replace(self.find, self.replace)
@@ -141,10 +165,14 @@ class RemoveCharacters(TextFunction):
         Example({"columns": ["t"], "kind": "not ASCII"}, before={"t": ["naïve ☂"]}, after={"t": ["nave "]}),
     )
 
-    kind: Literal["symbols", "digits", "white space", "not ASCII"] = param("Remove", default="symbols", help="Symbols: ASCII punctuation and signs.")
+    kind: Literal["symbols", "digits", "white space", "not ASCII"] = param(
+        "Remove", default="symbols", help="Symbols: ASCII punctuation and signs."
+    )
 
     def pattern(self):
-        return {"symbols": r"[!-/:-@\[-`{-~]", "digits": r"[0-9]", "white space": SPACE, "not ASCII": r"[^\x00-\x7F]"}[self.kind]
+        return {"symbols": r"[!-/:-@\[-`{-~]", "digits": r"[0-9]", "white space": SPACE, "not ASCII": r"[^\x00-\x7F]"}[
+            self.kind
+        ]
 
     def value(self, column):
         return column.re_replace(self.pattern(), "")
@@ -186,7 +214,9 @@ class Pad(TextFunction):
     words: ClassVar = ("leading zeros", "prepend zeros", "lpad", "rpad")
     examples: ClassVar = (
         Example({"columns": ["t"], "length": 3}, before={"t": ["7", "1234", None]}, after={"t": ["007", "1234", None]}),
-        Example({"columns": ["t"], "length": 3, "side": "end", "character": "."}, before={"t": ["ab"]}, after={"t": ["ab."]}),
+        Example(
+            {"columns": ["t"], "length": 3, "side": "end", "character": "."}, before={"t": ["ab"]}, after={"t": ["ab."]}
+        ),
     )
 
     length: int = param("Length", ge=1, le=1000)
@@ -194,7 +224,11 @@ class Pad(TextFunction):
     character: str = param("With", default="0", min_length=1, max_length=1)
 
     def value(self, column):
-        padded = column.lpad(self.length, self.character) if self.side == "start" else column.rpad(self.length, self.character)
+        padded = (
+            column.lpad(self.length, self.character)
+            if self.side == "start"
+            else column.rpad(self.length, self.character)
+        )
         return (column.length() >= self.length).ifelse(column, padded)
 
     def pandas_value(self, column, dtype):
@@ -229,8 +263,16 @@ class TextLength(NewTextColumn):
     covers: ClassVar = ("text_length",)
     words: ClassVar = ("LEN", "characters", "count words")
     examples: ClassVar = (
-        Example({"column": "t", "to": "n"}, before={"t": ["héé", "", None]}, after={"t": ["héé", "", None], "n": [3, 0, None]}),
-        Example({"column": "t", "to": "n", "unit": "words"}, before={"t": [" two  words ", ""]}, after={"t": [" two  words ", ""], "n": [2, 0]}),
+        Example(
+            {"column": "t", "to": "n"},
+            before={"t": ["héé", "", None]},
+            after={"t": ["héé", "", None], "n": [3, 0, None]},
+        ),
+        Example(
+            {"column": "t", "to": "n", "unit": "words"},
+            before={"t": [" two  words ", ""]},
+            after={"t": [" two  words ", ""], "n": [2, 0]},
+        ),
     )
 
     unit: Literal["characters", "words"] = param("Count", default="characters")
@@ -244,7 +286,9 @@ class TextLength(NewTextColumn):
     def pandas_value(self, column):
         if self.unit == "characters":
             return f"{column}.str.len().astype('Int64')"
-        return f"{column}.map(lambda t: len(re.findall(r'[^ \\t\\r\\n\\f\\v]+', t)), na_action='ignore').astype('Int64')"
+        return (
+            f"{column}.map(lambda t: len(re.findall(r'[^ \\t\\r\\n\\f\\v]+', t)), na_action='ignore').astype('Int64')"
+        )
 
 
 @register
@@ -267,7 +311,9 @@ class ExtractPart(NewTextColumn):
 
     def value(self, column):
         if self.part == "last":
-            return (column.length() <= self.count).ifelse(column, column.substr(column.length() - self.count, self.count))
+            return (column.length() <= self.count).ifelse(
+                column, column.substr(column.length() - self.count, self.count)
+            )
         return column.substr(self.start - 1 if self.part == "from position" else 0, self.count)
 
     def pandas_value(self, column):
@@ -353,7 +399,14 @@ class TestText(NewTextColumn):
 
     name: ClassVar = "text.test"
     label: ClassVar = "Test text"
-    covers: ClassVar = ("test_starts_with", "test_ends_with", "test_contains", "test_is_email", "test_is_url", "test_is_numeric")
+    covers: ClassVar = (
+        "test_starts_with",
+        "test_ends_with",
+        "test_contains",
+        "test_is_email",
+        "test_is_url",
+        "test_is_numeric",
+    )
     words: ClassVar = ("startswith", "endswith", "contains", "is email", "is url", "validate string")
     examples: ClassVar = (
         Example({"column": "t", "to": "r", "test": "starts with", "text": "a."}, before={"t": ["a.b", "ab", None]}, after={"t": ["a.b", "ab", None], "r": [True, False, None]}),
@@ -371,7 +424,16 @@ class TestText(NewTextColumn):
         "is a number": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$",
     }
 
-    test: Literal["starts with", "ends with", "contains", "equals", "matches pattern", "is an e-mail address", "is a web address", "is a number"] = param("Test", default="contains")
+    test: Literal[
+        "starts with",
+        "ends with",
+        "contains",
+        "equals",
+        "matches pattern",
+        "is an e-mail address",
+        "is a web address",
+        "is a number",
+    ] = param("Test", default="contains")
     text: str = param("Text", default="")
 
     def check_columns(self, schema):
@@ -384,12 +446,19 @@ class TestText(NewTextColumn):
     def value(self, column):
         if self.test in self.PATTERNS or self.test == "matches pattern":
             return column.re_search(self.PATTERNS.get(self.test, self.text))
-        return {"starts with": column.startswith, "ends with": column.endswith, "contains": column.contains, "equals": column.__eq__}[self.test](self.text)
+        return {
+            "starts with": column.startswith,
+            "ends with": column.endswith,
+            "contains": column.contains,
+            "equals": column.__eq__,
+        }[self.test](self.text)
 
     def pandas_value(self, column):
         if self.test in self.PATTERNS or self.test == "matches pattern":
             pattern = self.PATTERNS.get(self.test, self.text)
-            return f"{column}.map(lambda t: re.search({pattern!r}, t) is not None, na_action='ignore').astype('boolean')"
+            return (
+                f"{column}.map(lambda t: re.search({pattern!r}, t) is not None, na_action='ignore').astype('boolean')"
+            )
         return {
             "starts with": f"{column}.str.startswith({self.text!r})",
             "ends with": f"{column}.str.endswith({self.text!r})",
@@ -406,7 +475,13 @@ class FindPosition(NewTextColumn):
     label: ClassVar = "Position of text"
     covers: ClassVar = ("find_position",)
     words: ClassVar = ("FIND", "index of", "locate")
-    examples: ClassVar = (Example({"column": "t", "to": "n", "find": "b"}, before={"t": ["abb", "x", None]}, after={"t": ["abb", "x", None], "n": [2, 0, None]}),)
+    examples: ClassVar = (
+        Example(
+            {"column": "t", "to": "n", "find": "b"},
+            before={"t": ["abb", "x", None]},
+            after={"t": ["abb", "x", None], "n": [2, 0, None]},
+        ),
+    )
 
     find: str = param("Find", min_length=1)
 
@@ -425,7 +500,13 @@ class CountOccurrences(NewTextColumn):
     label: ClassVar = "Count occurrences"
     covers: ClassVar = ("count_matches",)
     words: ClassVar = ("frequency of text",)
-    examples: ClassVar = (Example({"column": "t", "to": "n", "find": "aa"}, before={"t": ["aaaa", "b", None]}, after={"t": ["aaaa", "b", None], "n": [2, 0, None]}),)
+    examples: ClassVar = (
+        Example(
+            {"column": "t", "to": "n", "find": "aa"},
+            before={"t": ["aaaa", "b", None]},
+            after={"t": ["aaaa", "b", None], "n": [2, 0, None]},
+        ),
+    )
 
     find: str = param("Find", min_length=1)
 
@@ -467,7 +548,9 @@ class SplitColumn(Transform):
 
     def apply(self, table, state):
         pieces = table[self.column].split(self.delimiter)
-        return table.mutate([(pieces.length() > i).ifelse(pieces[i], ibis.null("string")).name(n) for i, n in enumerate(self.names())])
+        return table.mutate(
+            [(pieces.length() > i).ifelse(pieces[i], ibis.null("string")).name(n) for i, n in enumerate(self.names())]
+        )
 
     def pandas(self, df, state, schema):
         lines = [f"pieces = {df}[{self.column!r}].str.split({self.delimiter!r}, regex=False)"]
@@ -484,7 +567,11 @@ class SplitToRows(Transform):
     covers: ClassVar = ("split_to_rows",)
     words: ClassVar = ("explode", "unnest text", "one row per value")
     examples: ClassVar = (
-        Example({"column": "t", "delimiter": ";"}, before={"id": [1, 2, 3], "t": ["a;b", "c", None]}, after={"id": [1, 1, 2, 3], "t": ["a", "b", "c", None]}),
+        Example(
+            {"column": "t", "delimiter": ";"},
+            before={"id": [1, 2, 3], "t": ["a;b", "c", None]},
+            after={"id": [1, 1, 2, 3], "t": ["a", "b", "c", None]},
+        ),
     )
 
     column: TextColumn = param("Column")
@@ -510,7 +597,11 @@ class Concatenate(Transform):
     covers: ClassVar = ("concatenate_columns",)
     words: ClassVar = ("MERGE", "merge columns", "combine text")
     examples: ClassVar = (
-        Example({"columns": ["a", "b"], "separator": "-", "to": "c"}, before={"a": ["x", None], "b": [1, 2]}, after={"a": ["x", None], "b": [1, 2], "c": ["x-1", "2"]}),
+        Example(
+            {"columns": ["a", "b"], "separator": "-", "to": "c"},
+            before={"a": ["x", None], "b": [1, 2]},
+            after={"a": ["x", None], "b": [1, 2], "c": ["x-1", "2"]},
+        ),
     )
 
     columns: Columns = param("Columns")
@@ -521,7 +612,9 @@ class Concatenate(Transform):
         super().check_columns(schema)
         for c in self.columns:
             if not (schema[c].is_string() or schema[c].is_integer() or schema[c].is_boolean()):
-                raise ParamError(f"column {c!r} ({schema[c]}) must be turned into text first.", hint='Use "Change type".')
+                raise ParamError(
+                    f"column {c!r} ({schema[c]}) must be turned into text first.", hint='Use "Change type".'
+                )
 
     def apply(self, table, state):
         total, seen = ibis.literal(""), ibis.literal(False)
@@ -533,7 +626,12 @@ class Concatenate(Transform):
         return table.mutate(total.name(self.to))
 
     def pandas(self, df, state, schema):
-        texts = [f"{df}[{c!r}].map({{True: 'true', False: 'false'}}).astype('string')" if schema[c].is_boolean() else f"{df}[{c!r}].astype('string')" for c in self.columns]
+        texts = [
+            f"{df}[{c!r}].map({{True: 'true', False: 'false'}}).astype('string')"
+            if schema[c].is_boolean()
+            else f"{df}[{c!r}].astype('string')"
+            for c in self.columns
+        ]
         return [
             f"texts = [{', '.join(texts)}]",
             f"rows = zip(*texts) if len({df}) else []",

@@ -30,7 +30,15 @@ class ChangeType(ColumnFunction):
 
     name: ClassVar = "types.change"
     label: ClassVar = "Change type"
-    covers: ClassVar = ("cast_type", "cast_to_integer", "cast_to_float", "cast_to_string", "cast_to_boolean", "cast_to_date", "cast_to_datetime")
+    covers: ClassVar = (
+        "cast_type",
+        "cast_to_integer",
+        "cast_to_float",
+        "cast_to_string",
+        "cast_to_boolean",
+        "cast_to_date",
+        "cast_to_datetime",
+    )
     words: ClassVar = ("cast", "parse", "convert", "CHANGE_DATA_TYPE", "astype")
     examples: ClassVar = (
         Example({"columns": ["a"], "type": "whole number"}, before={"a": ["1", " -2 ", "2.5", "x", None]}, after={"a": [1, -2, None, None, None]}),
@@ -44,16 +52,22 @@ class ChangeType(ColumnFunction):
         Example({"columns": ["a"], "type": "number"}, before={"a": [True, False]}, after={"a": [1.0, 0.0]}),
     )  # fmt: skip
 
-    differences: ClassVar = {"spark_edges": "never: Java writes very small and large numbers as 1.0E-9, DuckDB and Python as 1e-09."}
+    differences: ClassVar = {
+        "spark_edges": "never: Java writes very small and large numbers as 1.0E-9, DuckDB and Python as 1e-09."
+    }
 
-    type: Literal["whole number", "number", "text", "true/false", "date", "date and time"] = param("New type", default="number")
+    type: Literal["whole number", "number", "text", "true/false", "date", "date and time"] = param(
+        "New type", default="number"
+    )
 
     def check_columns(self, schema):
         super().check_columns(schema)
         for c in self.columns:
             temporal = schema[c].is_temporal()
             if temporal and self.type in ("whole number", "number", "true/false"):
-                raise ParamError(f"column {c!r} is a date or time and cannot become a {self.type}.", hint='Use "Time to Unix time".')
+                raise ParamError(
+                    f"column {c!r} is a date or time and cannot become a {self.type}.", hint='Use "Time to Unix time".'
+                )
             if schema[c].is_numeric() and self.type in ("date", "date and time"):
                 raise ParamError(f"column {c!r} is a number and cannot become a date.", hint='Use "Unix time to time".')
 
@@ -62,7 +76,11 @@ class ChangeType(ColumnFunction):
         if self.type == "text":
             if dtype.is_floating():
                 return whole_text(column)
-            return column.strftime(MOMENT["date" if dtype.is_date() else "timestamp"]) if dtype.is_temporal() else column.cast("string")
+            return (
+                column.strftime(MOMENT["date" if dtype.is_date() else "timestamp"])
+                if dtype.is_temporal()
+                else column.cast("string")
+            )
         if self.type in ("whole number", "number"):
             return self._number(column, dtype)
         if self.type == "true/false":
@@ -72,7 +90,9 @@ class ChangeType(ColumnFunction):
             return ibis.cases((text.isin(TRUE), True), (text.isin(FALSE), False))
         if dtype.is_string():
             return _iso(column, self.type)
-        return column.cast("date") if self.type == "date" else column.cast("timestamp(6)") if dtype.is_date() else column
+        return (
+            column.cast("date") if self.type == "date" else column.cast("timestamp(6)") if dtype.is_date() else column
+        )
 
     def _number(self, column, dtype):
         target = "int64" if self.type == "whole number" else "float64"
@@ -91,7 +111,11 @@ class ChangeType(ColumnFunction):
                 return f"{column}.map(lambda x: str(int(x)) if abs(x) < 1e15 and x == int(x) else repr(float(x)), na_action='ignore').astype('string')"
             if dtype.is_temporal():
                 return f"{column}.dt.strftime({MOMENT['date' if dtype.is_date() else 'timestamp']!r}).astype('string')"
-            return f"{column}.map({{True: 'true', False: 'false'}}).astype('string')" if dtype.is_boolean() else f"{column}.astype('string')"
+            return (
+                f"{column}.map({{True: 'true', False: 'false'}}).astype('string')"
+                if dtype.is_boolean()
+                else f"{column}.astype('string')"
+            )
         if self.type in ("whole number", "number"):
             target = "Int64" if self.type == "whole number" else "Float64"
             if dtype.is_string():
@@ -180,14 +204,21 @@ class ParseDate(TextFunction):
         Example({"columns": ["d"], "format": "%B %d, %Y"}, before={"d": ["January 07, 2018", "soon", None]}, after={"d": ["2018-01-07T00:00:00", None, None]}, after_types={"d": "timestamp"}),
         Example({"columns": ["d"], "format": "%d/%m/%Y %H:%M"}, before={"d": ["31/12/2023 23:59", "31/13/2023 00:00"]}, after={"d": ["2023-12-31T23:59:00", None]}, after_types={"d": "timestamp"}),
     )  # fmt: skip
-    differences: ClassVar = {"spark": "never: Spark has other format letters and no strptime that returns missing; read dates before Spark."}
+    differences: ClassVar = {
+        "spark": "never: Spark has other format letters and no strptime that returns missing; read dates before Spark."
+    }
 
-    format: str = param("Format", default="%Y-%m-%d", min_length=2, help="As in Python: %d.%m.%Y, %B %d, %Y, %Y-%m-%d %H:%M:%S")
+    format: str = param(
+        "Format", default="%Y-%m-%d", min_length=2, help="As in Python: %d.%m.%Y, %B %d, %Y, %Y-%m-%d %H:%M:%S"
+    )
 
     def check_columns(self, schema):
         super().check_columns(schema)
         if "%" not in self.format or re.sub(r"%[YmdHMSybBp]|[^%]", "", self.format):
-            raise ParamError(f"{self.format!r} is not a date format.", hint="Use %Y %m %d %H %M %S %y %b %B and the marks between them.")
+            raise ParamError(
+                f"{self.format!r} is not a date format.",
+                hint="Use %Y %m %d %H %M %S %y %b %B and the marks between them.",
+            )
 
     def value(self, column):
         return _try_strptime(column, self.format).cast("timestamp(6)")
@@ -197,7 +228,7 @@ class ParseDate(TextFunction):
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")
-def _try_strptime(text: str, format: str) -> ibis.expr.datatypes.Timestamp(scale=6):  # noqa: A002 - DuckDB's own name
+def _try_strptime(text: str, format: str) -> ibis.expr.datatypes.Timestamp(scale=6):
     """DuckDB's strptime that returns NULL where the text does not fit."""
 
 
@@ -241,7 +272,11 @@ class ToUnixTime(TimeFunction):
     )  # fmt: skip
 
     def value(self, column):
-        return (column.cast("timestamp(6)") if column.type().is_date() else column.truncate("s")).epoch_seconds().cast("int64")
+        return (
+            (column.cast("timestamp(6)") if column.type().is_date() else column.truncate("s"))
+            .epoch_seconds()
+            .cast("int64")
+        )
 
     def pandas_value(self, column, dtype):
         return f"({column}.dt.tz_localize(None) - pd.Timestamp(0)).floordiv(pd.Timedelta(seconds=1)).astype('Int64')"

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import ibis
 
 from transforms.catalog.rows import _sortable
-from transforms.fields import Column, NewColumn, NumberColumn, OrderableColumn, OrderableColumns, SomeColumns, param
+from transforms.fields import Column, NewColumn, NumberColumn, OrderableColumn, SomeColumns, param
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
@@ -58,8 +58,16 @@ class RowNumber(InOrder):
         return table.mutate((ibis.row_number().over(self.window(table)) + 1).cast("int64").name(self.to))
 
     def pandas(self, df, state, schema):
-        counted = f"ordered.groupby({list(self.groups)!r}, dropna=False, sort=False).cumcount()" if self.groups else "pd.Series(np.arange(len(ordered)), index=ordered.index)"
-        return [f"{df} = {df}.reset_index(drop=True)", f"ordered = {self.pandas_sorted(df, schema)}", f"{df}[{self.to!r}] = ({counted} + 1).astype('Int64')"]
+        counted = (
+            f"ordered.groupby({list(self.groups)!r}, dropna=False, sort=False).cumcount()"
+            if self.groups
+            else "pd.Series(np.arange(len(ordered)), index=ordered.index)"
+        )
+        return [
+            f"{df} = {df}.reset_index(drop=True)",
+            f"ordered = {self.pandas_sorted(df, schema)}",
+            f"{df}[{self.to!r}] = ({counted} + 1).astype('Int64')",
+        ]
 
 
 @register
@@ -72,8 +80,16 @@ class Rank(Transform):
     covers: ClassVar = ("rank",)
     words: ClassVar = ("RANK", "position", "dense rank")
     examples: ClassVar = (
-        Example({"column": "a", "to": "r"}, before={"a": [5, 7, 5, None]}, after={"a": [5, 7, 5, None], "r": [1, 3, 1, None]}),
-        Example({"column": "a", "dense": True, "descending": True, "to": "r"}, before={"a": [5, 7, 5]}, after={"a": [5, 7, 5], "r": [2, 1, 2]}),
+        Example(
+            {"column": "a", "to": "r"},
+            before={"a": [5, 7, 5, None]},
+            after={"a": [5, 7, 5, None], "r": [1, 3, 1, None]},
+        ),
+        Example(
+            {"column": "a", "dense": True, "descending": True, "to": "r"},
+            before={"a": [5, 7, 5]},
+            after={"a": [5, 7, 5], "r": [2, 1, 2]},
+        ),
     )
 
     column: OrderableColumn = param("Rank by")
@@ -85,13 +101,17 @@ class Rank(Transform):
     def apply(self, table, state):
         x = table[self.column]
         key = x.desc(nulls_first=False) if self.descending else x.asc(nulls_first=False)
-        place = (ibis.dense_rank() if self.dense else ibis.rank()).over(ibis.window(group_by=[table[c] for c in self.groups] or None, order_by=key))
+        place = (ibis.dense_rank() if self.dense else ibis.rank()).over(
+            ibis.window(group_by=[table[c] for c in self.groups] or None, order_by=key)
+        )
         return table.mutate(x.isnull().ifelse(ibis.null("int64"), (place + 1).cast("int64")).name(self.to))
 
     def pandas(self, df, state, schema):
         by = f".groupby({list(self.groups)!r}, dropna=False)" if self.groups else ""
         method = "dense" if self.dense else "min"
-        return [f"{df}[{self.to!r}] = {df}{by}[{self.column!r}].rank(method={method!r}, ascending={not self.descending}).astype('Int64')"]
+        return [
+            f"{df}[{self.to!r}] = {df}{by}[{self.column!r}].rank(method={method!r}, ascending={not self.descending}).astype('Int64')"
+        ]
 
 
 @register
@@ -117,7 +137,11 @@ class ShiftValue(InOrder):
         return table.mutate(value.over(self.window(table)).name(self.to))
 
     def pandas(self, df, state, schema):
-        return [f"{df} = {df}.reset_index(drop=True)", f"ordered = {self.pandas_sorted(df, schema)}", f"{df}[{self.to!r}] = {self.pandas_grouped(self.column)}.shift({self.rows})"]
+        return [
+            f"{df} = {df}.reset_index(drop=True)",
+            f"ordered = {self.pandas_sorted(df, schema)}",
+            f"{df}[{self.to!r}] = {self.pandas_grouped(self.column)}.shift({self.rows})",
+        ]
 
 
 @register
@@ -142,9 +166,14 @@ class FillFromNeighbour(InOrder):
     def apply(self, table, state):
         x = table[self.column]
         down = self.direction == "down"
-        keys = [table[c].asc(nulls_first=False) if down else table[c].desc(nulls_first=True) for c in self.order_keys(table.schema())]
+        keys = [
+            table[c].asc(nulls_first=False) if down else table[c].desc(nulls_first=True)
+            for c in self.order_keys(table.schema())
+        ]
         # rows since the last known value share its running count
-        block = x.count().over(ibis.window(group_by=[table[c] for c in self.groups] or None, order_by=keys, preceding=None, following=0))
+        block = x.count().over(
+            ibis.window(group_by=[table[c] for c in self.groups] or None, order_by=keys, preceding=None, following=0)
+        )
         marked = table.mutate(block.name("__block"))
         same = ibis.window(group_by=[*(marked[c] for c in self.groups), marked["__block"]])
         return marked.mutate(marked[self.column].max().over(same).name(self.column)).drop("__block")
@@ -166,7 +195,15 @@ class RollingStatistic(InOrder):
 
     name: ClassVar = "window.rolling"
     label: ClassVar = "Rolling mean, sum …"
-    covers: ClassVar = ("rolling_sum", "rolling_mean", "rolling_min", "rolling_max", "rolling_count", "ts_rolling_features", "cumulative_sum")
+    covers: ClassVar = (
+        "rolling_sum",
+        "rolling_mean",
+        "rolling_min",
+        "rolling_max",
+        "rolling_count",
+        "ts_rolling_features",
+        "cumulative_sum",
+    )
     words: ClassVar = ("moving average", "ROLLING_AVERAGE", "cumulative", "running total", "expanding")
     examples: ClassVar = tuple(
         Example({"column": "v", "order_by": "t", "rows": 2, "statistic": s, "to": "r"}, before={"t": [1, 2, 3], "v": [1.0, 3.0, None]}, after={"t": [1, 2, 3], "v": [1.0, 3.0, None], "r": r})
@@ -175,15 +212,23 @@ class RollingStatistic(InOrder):
 
     column: NumberColumn = param("Column")
     statistic: Literal["mean", "sum", "min", "max", "count"] = param("Statistic", default="mean")
-    rows: int = param("Rows in the window", default=3, ge=0, le=100_000, help="This row and the ones before; 0: all rows so far.")
+    rows: int = param(
+        "Rows in the window", default=3, ge=0, le=100_000, help="This row and the ones before; 0: all rows so far."
+    )
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
         window = self.window(table, preceding=self.rows - 1 if self.rows else None, following=0)
-        return table.mutate(getattr(known(table[self.column]), self.statistic)().over(window).cast("float64").name(self.to))
+        return table.mutate(
+            getattr(known(table[self.column]), self.statistic)().over(window).cast("float64").name(self.to)
+        )
 
     def pandas(self, df, state, schema):
-        window = f"rolling({self.rows}, min_periods={0 if self.statistic == 'count' else 1})" if self.rows else f"expanding({0 if self.statistic == 'count' else 1})"
+        window = (
+            f"rolling({self.rows}, min_periods={0 if self.statistic == 'count' else 1})"
+            if self.rows
+            else f"expanding({0 if self.statistic == 'count' else 1})"
+        )
         value = f"{self.pandas_grouped('__x')}.{window}.{self.statistic}()"
         if self.groups:
             value += f".reset_index(level=list(range({len(self.groups)})), drop=True)"
@@ -204,7 +249,13 @@ class ShareOfTotal(Transform):
     serving: ClassVar = "batch"
     covers: ClassVar = ("share_of_group",)
     words: ClassVar = ("percentage", "ratio to total", "proportion")
-    examples: ClassVar = (Example({"column": "v", "groups": ["g"], "to": "s"}, before={"g": ["a", "a", "b"], "v": [1, 3, 5]}, after={"g": ["a", "a", "b"], "v": [1, 3, 5], "s": [0.25, 0.75, 1.0]}),)
+    examples: ClassVar = (
+        Example(
+            {"column": "v", "groups": ["g"], "to": "s"},
+            before={"g": ["a", "a", "b"], "v": [1, 3, 5]},
+            after={"g": ["a", "a", "b"], "v": [1, 3, 5], "s": [0.25, 0.75, 1.0]},
+        ),
+    )
 
     column: NumberColumn = param("Column")
     groups: SomeColumns = param("Within groups of", default=())
@@ -216,5 +267,13 @@ class ShareOfTotal(Transform):
         return table.mutate((x / total.nullif(0.0)).name(self.to))
 
     def pandas(self, df, state, schema):
-        by = f".groupby([{df}[c] for c in {list(self.groups)!r}], dropna=False).transform('sum')" if self.groups else ".sum()"
-        return [f"x = {df}[{self.column!r}].astype('Float64')", f"total = pd.Series(x{by}, index={df}.index, dtype='Float64')", f"{df}[{self.to!r}] = x / total.mask(total == 0)"]
+        by = (
+            f".groupby([{df}[c] for c in {list(self.groups)!r}], dropna=False).transform('sum')"
+            if self.groups
+            else ".sum()"
+        )
+        return [
+            f"x = {df}[{self.column!r}].astype('Float64')",
+            f"total = pd.Series(x{by}, index={df}.index, dtype='Float64')",
+            f"{df}[{self.to!r}] = x / total.mask(total == 0)",
+        ]

@@ -6,10 +6,11 @@ for three of four of our transforms.
 
 from __future__ import annotations
 
-from transforms.export.sql_code import query
+from transforms.export.pandas_code import in_docstring
+from transforms.export.sql_code import expression, query
 from transforms.recipe import FittedRecipe
 
-FILE = '''"""Recipe {name!r}, exported by Tilth as an Ibis expression. Input tables: {tables}.
+FILE = '''"""Recipe {name}, exported by Tilth as an Ibis expression. Input tables: {tables}.
 
     import ibis
     con = ibis.duckdb.connect()                      # or another backend
@@ -17,17 +18,20 @@ FILE = '''"""Recipe {name!r}, exported by Tilth as an Ibis expression. Input tab
     prepare(con).to_parquet("out.parquet")
 """
 
-import ibis  # noqa: F401
+import ibis
 
 SQL = {sql!r}
+SCHEMA = ibis.schema({schema!r})
 
 
 def prepare(con):
     """Return the prepared table as a lazy Ibis expression on the backend `con`."""
-    return con.sql(SQL, dialect="duckdb")
+    return con.sql(SQL, schema=SCHEMA, dialect="duckdb")
 '''
 
 
 def export(fitted: FittedRecipe) -> str:
     """Return a Python file with `prepare(con)`."""
-    return FILE.format(name=fitted.name, tables=", ".join(fitted.inputs), sql=query(fitted))
+    name = in_docstring(repr(fitted.name))
+    schema = {c: str(t) for c, t in expression(fitted).schema().items()}
+    return FILE.format(name=name, tables=in_docstring(", ".join(fitted.inputs)), sql=query(fitted), schema=schema)

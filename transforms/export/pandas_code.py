@@ -13,7 +13,7 @@ from transforms.transform import CombiningTransform
 
 MARK = "# tilth-recipe: "
 
-HEAD = '''"""Recipe {name!r}, exported by Tilth. It needs pandas only (and pyarrow to read or write Parquet).
+HEAD = '''"""Recipe {name}, exported by Tilth. It needs pandas only (and pyarrow to read or write Parquet).
 
     python {file} INPUT OUTPUT{usage}
 
@@ -72,14 +72,24 @@ def export(fitted: FittedRecipe, *, file: str = "prepare.py") -> str:
     if re.search(r"\bnp\.", used):
         imports.append("\nimport numpy as np")
     others = [n for n in fitted.inputs if n != MAIN]
-    usage = "".join(f" {n}=FILE" for n in others)
+    usage = "".join(f" {in_docstring(n)}=FILE" for n in others)
     return (
-        HEAD.format(name=fitted.name, file=file, usage=usage, imports="".join(imports).rstrip("\n"), inputs=_literal(inputs))
+        HEAD.format(
+            name=in_docstring(repr(fitted.name)),
+            file=file,
+            usage=usage,
+            imports="".join(imports).rstrip("\n"),
+            inputs=_literal(inputs),
+        )
         + (helper_code.lstrip("\n") + "\n\n" if helper_code else "\n")
         + "def prepare(df, others=None):\n"
         + '    """Return the prepared table. `others` holds further inputs by name."""\n'
         + "    df = plain(df, INPUTS['main'])\n"
-        + ("    others = {name: plain(table, INPUTS[name]) for name, table in (others or {}).items()}\n" if others else "")
+        + (
+            "    others = {name: plain(table, INPUTS[name]) for name, table in (others or {}).items()}\n"
+            if others
+            else ""
+        )
         + "\n".join(body)
         + "\n    return df.reset_index(drop=True)\n"
         + TAIL
@@ -106,7 +116,7 @@ def steps(fitted: FittedRecipe) -> tuple[list[str], list[str]]:
                 raise NotOnThisEngine(f"it has no pandas equivalent: {reason}")
             state = fitted.states.get(step.id)
             note = f" ({step.note})" if step.note else ""
-            lines.append("\n    # " + _one_line(f"{number}. {transform.describe()}{note}"))
+            lines.append("\n    # " + one_line(f"{number}. {transform.describe()}{note}"))
             lines += [f"    {line}" for line in transform.pandas("df", state, table.schema())]
             helpers += transform.pandas_helpers
             if isinstance(transform, CombiningTransform):
@@ -125,8 +135,14 @@ def read_back(code: str) -> FittedRecipe | Recipe:
     raise InputError("This Python file was not exported by Tilth: it carries no recipe.")
 
 
-def _one_line(value: str) -> str:
-    return " ".join(value.split())
+def in_docstring(value: str) -> str:
+    """Return text that cannot end a docstring nor mean anything in it."""
+    return "".join(c if c.isprintable() else " " for c in value).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def one_line(value: str) -> str:
+    """Return text that fits into one line of a comment."""
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 
 def _literal(value: dict) -> str:

@@ -42,7 +42,10 @@ def export(fitted: FittedRecipe) -> str:
         with at_step(number, step):
             serving = step.build().serving
             if serving == "batch":
-                raise RecipeError("it needs the other rows, so it cannot be part of a scikit-learn Pipeline.", hint="Disable it for this export.")
+                raise RecipeError(
+                    "it needs the other rows, so it cannot be part of a scikit-learn Pipeline.",
+                    hint="Disable it for this export.",
+                )
             if serving != "training_only":
                 kept.append(step)
     code = pandas_file(fitted.model_copy(update={"steps": tuple(kept)}), file="prepare.py")

@@ -6,6 +6,7 @@ import ibis
 
 from transforms.engines import scratch
 from transforms.errors import NotOnThisEngine
+from transforms.export.pandas_code import one_line
 from transforms.recipe import MAIN, FittedRecipe
 from transforms.schema import unbound
 
@@ -18,7 +19,8 @@ def export(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
     """
     text = query(fitted, dialect).rstrip().rstrip(";")
     return (
-        f"-- Recipe {' '.join(fitted.name.split())!r}, exported by Tilth for {dialect}. Input tables: {', '.join(fitted.inputs)}.\n"
+        f"-- Recipe {one_line(fitted.name)!r}, exported by Tilth for {dialect}. "
+        f"Input tables: {one_line(', '.join(fitted.inputs))}.\n"
         f"-- DuckDB: CREATE VIEW {MAIN} AS FROM 'file.parquet'; then run this statement.\n"
         f"{text};\n"
     )
@@ -26,11 +28,19 @@ def export(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
 
 def query(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
     """Return the SELECT alone."""
-    tables = {name: unbound(columns, name) for name, columns in fitted.inputs.items()}
-    expression = fitted.expression(tables, engine=scratch())
+    table = expression(fitted)
     try:
         if dialect == "duckdb":
-            return scratch().sql(expression, pretty=True)
-        return str(ibis.to_sql(expression, dialect=dialect, pretty=True))
+            flat = scratch().sql(table)
+            # sqlglot indents the lines inside a name too, which makes it another name
+            return flat if "\n" in flat or "\r" in flat else scratch().sql(table, pretty=True)
+        flat = str(ibis.to_sql(table, dialect=dialect, pretty=False))
+        return flat if "\n" in flat or "\r" in flat else str(ibis.to_sql(table, dialect=dialect, pretty=True))
     except Exception as error:
         raise NotOnThisEngine(f"This recipe cannot be written in {dialect} SQL: {error}") from error
+
+
+def expression(fitted: FittedRecipe):
+    """Return the recipe as an Ibis expression over unbound tables named as its inputs."""
+    tables = {name: unbound(columns, name) for name, columns in fitted.inputs.items()}
+    return fitted.expression(tables, engine=scratch())

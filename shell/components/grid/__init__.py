@@ -25,7 +25,9 @@ def _loader() -> str:
     )
 
 
-def grid(view: View, *, key: str, before: View | None = None, height: int = 560, selectable: bool = True) -> dict[str, Any] | None:
+def grid(
+    view: View, *, key: str, before: View | None = None, height: int = 560, selectable: bool = True
+) -> dict[str, Any] | None:
     """Show a view; return what is selected: {"column", "row", "value", "whole"} or None.
 
     Args:
@@ -35,7 +37,9 @@ def grid(view: View, *, key: str, before: View | None = None, height: int = 560,
         height: height in pixels.
         selectable: whether a click on a cell or a column head is handed back.
     """
-    mount = st.components.v2.component("tilth_grid", js=_loader(), html='<div class="tilth-grid"></div>\n', css=(HERE / "grid.css").read_text("utf-8"))
+    mount = st.components.v2.component(
+        "tilth_grid", js=_loader(), html='<div class="tilth-grid"></div>\n', css=(HERE / "grid.css").read_text("utf-8")
+    )
     result = mount(
         key=key,
         data={

@@ -1,0 +1,68 @@
+# make app: install and open. make test: install and test. Both need Python 3.11+ and make only.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8501
+
+.PHONY: app test test-browser test-spark test-all lint format docs bench pins clean
+
+app: $(VENV)/.user
+	@echo "Tilth opens on http://127.0.0.1:$(PORT) (stop it with Ctrl+C)"
+	$(BIN)/tilth app --port $(PORT)
+
+# Everything that needs neither a browser nor Java.
+test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -m "not e2e and not spark"
+
+test-browser: $(VENV)/.dev
+	$(BIN)/python -m pytest -m e2e tests/e2e
+
+# The three-way agreement on Spark: examples and edge values. `make test-all` runs every variant.
+test-spark: $(VENV)/.dev
+	$(BIN)/python -m pytest -m spark -k "not shuffled and not empty and not all_missing and not weird_names"
+
+test-all: test test-browser
+	$(BIN)/python -m pytest -m spark
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/recipe.py
+	$(BIN)/python benchmarks/featurestore.py
+	$(BIN)/python benchmarks/profile.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "Tilth needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.user: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.user requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c requirements.txt
+	@touch $@
+
+# Resolve requirements*.in anew in a clean environment.
+pins:
+	rm -rf .venv-pins && $(PYTHON) -m venv .venv-pins
+	.venv-pins/bin/pip install -q -r requirements.in
+	{ echo "# Made by 'make pins' from requirements.in: what a user installs."; .venv-pins/bin/pip freeze; } > requirements.txt
+	.venv-pins/bin/pip install -q -r requirements-dev.in -c requirements.txt
+	{ echo "# Made by 'make pins' from requirements-dev.in: what developing and testing needs beside requirements.txt."; \
+	  .venv-pins/bin/pip freeze | grep -vxFf requirements.txt; } > requirements-dev.txt
+	rm -rf .venv-pins
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build *.egg-info

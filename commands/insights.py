@@ -1,0 +1,152 @@
+"""`tilth profile`, `tilth bias`, `tilth pii`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.common import JsonOption, WorkspaceOption, emit, open_workspace, say, table, user_errors
+
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A file, a dataset, or dataset@version.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("profile")(profile)
+    app.command("bias")(bias)
+    app.command("pii")(pii)
+
+
+@user_errors
+def profile(
+    ctx: typer.Context,
+    data: DataArgument,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML page.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Profile all rows of DATA: types, missing values, spread, and warnings with the step that fixes each."""
+    from insights.opening import open_data
+    from insights.profile import profile as look
+    from insights.report import said, to_html
+    from transforms.writing import write_text
+
+    with open_data(open_workspace(ctx), data) as opened:
+        for warning in opened.warnings:
+            say(f"Warning: {warning}")
+        found = look(opened.source, opened.con)
+        name = opened.name
+    if html:
+        write_text(html, to_html(found, name))
+    shown = [
+        {"column": c.name, "type": c.type, "missing": c.missing, "distinct": c.distinct, "min": said(c.min)[:24], "max": said(c.max)[:24], "mean": c.mean}
+        for c in found.columns
+    ]  # fmt: skip
+
+    def words() -> str:
+        lines = [
+            f"{name}: {found.rows:,} rows, {len(found.columns):,} columns.",
+            "",
+            table(shown, ["column", "type", "missing", "distinct", "min", "max", "mean"]),
+        ]
+        if found.warnings:
+            lines += [
+                "",
+                *(f"{w['severity']:<6}  {w['column'] or 'whole table'}: {w['message']}" for w in found.warnings),
+            ]
+        return "\n".join([*lines, *([f"Report: {html}"] if html else [])])
+
+    emit(ctx, {"name": name, **found.as_json()}, words)
+
+
+@user_errors
+def bias(
+    ctx: typer.Context,
+    data: DataArgument,
+    label: Annotated[str, typer.Option(metavar="L", help="The column with the outcome.")],
+    positive: Annotated[
+        list[str],
+        typer.Option(metavar="V", help="The outcome that is good to get (repeatable), or '>40' for a number or date."),
+    ],
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="F=V",
+            help="A group to protect (repeatable): sex=Female, race=Black,Other, 'age>40', or sex for each value.",
+        ),
+    ] = None,
+    group: Annotated[str | None, typer.Option(metavar="G", help="The column with strata, for CDDL.")] = None,
+    predicted: Annotated[str | None, typer.Option(metavar="P", help="The column with the predicted outcome.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure bias by Clarify's definitions: how a group fares against everybody else."""
+    from insights.bias import measure
+    from insights.opening import open_data
+
+    with open_data(open_workspace(ctx), data) as opened:
+        for warning in opened.warnings:
+            say(f"Warning: {warning}")
+        chosen = positive[0] if len(positive) == 1 else positive
+        found = measure(
+            opened.con,
+            opened.source,
+            label=label,
+            positive=chosen,
+            facets=facet or [],
+            group=group,
+            predicted=predicted,
+        )
+        name = opened.name
+
+    def words() -> str:
+        lines = []
+        for one in found.facets:
+            rows = [
+                {
+                    "metric": r.metric,
+                    "value": "" if r.value is None else f"{r.value:.6f}",
+                    "severity": r.severity,
+                    "says": r.says,
+                }
+                for r in one.readings
+            ]
+            lines += [f"{one.facet}: {one.value}", table(rows, ["metric", "value", "severity", "says"]), *one.notes, ""]
+        return "\n".join(lines).rstrip()
+
+    emit(ctx, {"name": name, **found.as_json()}, words)
+
+
+@user_errors
+def pii(ctx: typer.Context, data: DataArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Find personal data, column by column."""
+    from insights.opening import open_data
+    from insights.pii import find
+
+    with open_data(open_workspace(ctx), data) as opened:
+        for warning in opened.warnings:
+            say(f"Warning: {warning}")
+        found = find(opened.con, opened.source)
+        name = opened.name
+
+    def words() -> str:
+        rows = [
+            {
+                "column": c.name,
+                "type": e.type,
+                "share": f"{e.share:.1%}",
+                "confidence": e.confidence,
+                "told by": e.evidence,
+            }
+            for c in found.columns
+            for e in c.entities
+        ]
+        lines = (
+            [table(rows, ["column", "type", "share", "confidence", "told by"])] if rows else ["No personal data found."]
+        )
+        return "\n".join([*lines, *found.notes])
+
+    emit(ctx, {"name": name, **found.as_json()}, words)
