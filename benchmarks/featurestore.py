@@ -8,8 +8,10 @@ Prints medians, P95 and ratios. Wall time; the floor and ours alternate, so a bu
 from __future__ import annotations
 
 import argparse
+import socket
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,10 +35,14 @@ def main() -> None:
     )
     parser.add_argument("--calls", type=int, default=2_000)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=200, help="HTTP requests per second")
+    parser.add_argument("--seconds", type=float, default=10, help="how long to ask over HTTP")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, FeatureStore(folder) as fs:
         online(fs, "narrow", chosen.entities, 50, chosen.calls)
         online(fs, "wide", chosen.wide, 1900, min(chosen.calls, 1000))
+        puts(fs, "narrow", min(chosen.calls, 50))
+        over_http(fs, "wide", chosen.wide, chosen.rate, chosen.seconds)
         point_in_time(fs, chosen.rows, chosen.labels, chosen.repeat)
 
 
@@ -78,6 +84,80 @@ def timed(calls: list[Callable]) -> list[float]:
 def said(micros: list[float]) -> str:
     p95 = statistics.quantiles(micros, n=20)[18]
     return f"P50 {statistics.median(micros):.0f} us, P95 {p95:.0f} us"
+
+
+def puts(fs: FeatureStore, name: str, calls: int) -> None:
+    """Write single records, online and offline together; each is durable when it returns."""
+    features = fs.describe(name)["features"]
+    moments = [f"2026-02-01T00:00:{n / 1000:06.3f}Z" for n in range(calls * 2)]
+    records = [{"id": n, "ts": at, **{f["name"]: 0.5 for f in features}} for n, at in enumerate(moments)]
+    ours = timed([lambda record=record: fs.put(name, record) for record in records[:calls]])
+    print(f"put one record of {len(features)} float64: {said(ours)}")
+
+
+def over_http(fs: FeatureStore, name: str, entities: int, rate: float, seconds: float) -> None:
+    """Ask a real `tilth serve` at a fixed pace from a process of its own; late answers do not slow the asking.
+
+    The latency of a request counts from when it was due, so a stall is seen by all requests that were due in it.
+    """
+    command = [sys.executable, "cli.py", "serve", "--port", "0", "--workspace", str(fs.ws.root)]
+    server = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stderr.readline().split(" on ")[1].split()[0].rpartition(":")[2])
+        asker = [sys.executable, __file__, "--ask", str(port), name, str(entities), str(rate), str(seconds)]
+        print(subprocess.run(asker, capture_output=True, text=True, check=True).stdout.strip())
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def ask(port: int, name: str, entities: int, rate: float, seconds: float) -> None:
+    """Send requests over four kept connections, each when it is due; print the latencies."""
+    import http.client
+    import queue
+    import threading
+
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    due: queue.SimpleQueue = queue.SimpleQueue()
+    found: list[float] = []
+    sizes: set[int] = set()
+
+    def work() -> None:
+        con = http.client.HTTPConnection("127.0.0.1", port)
+        con.connect()
+        con.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while (item := due.get()) is not None:
+            at, key = item
+            con.request("GET", f"/v1/groups/{name}/records/{key}")
+            answer = con.getresponse()
+            sizes.add(len(answer.read()))
+            assert answer.status == 200, answer.status
+            if at:
+                found.append((time.perf_counter() - at) * 1e6)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for n in range(200):  # warm-up
+        due.put((0.0, n % entities))
+    while not due.empty():
+        time.sleep(0.05)
+    start = time.perf_counter() + 0.2
+    for n in range(int(rate * seconds)):
+        at = start + n / rate
+        time.sleep(max(0.0, at - time.perf_counter()))
+        due.put((at, (n * 7919) % entities))
+    for _ in workers:
+        due.put(None)
+    for worker in workers:
+        worker.join()
+    p99 = statistics.quantiles(found, n=100)[98]
+    print(f"HTTP get of {max(sizes):,} bytes of JSON at {rate:.0f} requests/s: {said(found)}, P99 {p99:.0f} us")
 
 
 def point_in_time(fs: FeatureStore, rows: int, labels: int, repeat: int) -> None:
@@ -126,4 +206,7 @@ def point_in_time(fs: FeatureStore, rows: int, labels: int, repeat: int) -> None
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--ask"]:
+        ask(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), float(sys.argv[6]))
+    else:
+        main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -29,15 +31,14 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Profile all rows of DATA: types, missing values, spread, and warnings with the step that fixes each."""
-    from insights.opening import open_data
     from insights.profile import profile as look
     from insights.report import said, to_html
     from transforms.writing import write_text
 
-    with open_data(open_workspace(ctx), data) as opened:
+    with opened_data(ctx, data) as (con, opened):
         for warning in opened.warnings:
             say(f"Warning: {warning}")
-        found = look(opened.source, opened.con)
+        found = look(opened.sql(), con)
         name = opened.name
     if html:
         write_text(html, to_html(found, name))
@@ -85,15 +86,14 @@ def bias(
 ) -> None:
     """Measure bias by Clarify's definitions: how a group fares against everybody else."""
     from insights.bias import measure
-    from insights.opening import open_data
 
-    with open_data(open_workspace(ctx), data) as opened:
+    with opened_data(ctx, data) as (con, opened):
         for warning in opened.warnings:
             say(f"Warning: {warning}")
         chosen = positive[0] if len(positive) == 1 else positive
         found = measure(
-            opened.con,
-            opened.source,
+            con,
+            opened.sql(),
             label=label,
             positive=chosen,
             facets=facet or [],
@@ -123,13 +123,12 @@ def bias(
 @user_errors
 def pii(ctx: typer.Context, data: DataArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Find personal data, column by column."""
-    from insights.opening import open_data
     from insights.pii import find
 
-    with open_data(open_workspace(ctx), data) as opened:
+    with opened_data(ctx, data) as (con, opened):
         for warning in opened.warnings:
             say(f"Warning: {warning}")
-        found = find(opened.con, opened.source)
+        found = find(con, opened.sql())
         name = opened.name
 
     def words() -> str:
@@ -150,3 +149,15 @@ def pii(ctx: typer.Context, data: DataArgument, workspace: WorkspaceOption = Non
         return "\n".join([*lines, *found.notes])
 
     emit(ctx, {"name": name, **found.as_json()}, words)
+
+
+@contextmanager
+def opened_data(ctx: typer.Context, data: str) -> Iterator[tuple]:
+    """Give (DuckDB connection that may spill into the workspace, opened DATA)."""
+    from sources.opening import open_data
+    from workspace.sql import connection, text
+
+    ws = open_workspace(ctx)
+    with open_data(ws, data) as opened, ws.scratch("insights") as scratch, connection() as con:
+        con.execute(f"SET temp_directory = {text(str(scratch))}")
+        yield con, opened

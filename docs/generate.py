@@ -37,7 +37,9 @@ def transforms_page() -> str:
             default = "required" if declared.is_required() else f"`{json.dumps(declared.default, default=list)}`"
             kind = marker_of(declared, Columns_)
             what = f"{declared.title}" + (f" ({kind.kind})" if kind and kind.kind != "any" else "")
-            lines.append(f"| `{name}` | {cell(what)}{'. ' + cell(declared.description) if declared.description else ''} | {cell(default)} |")
+            lines.append(
+                f"| `{name}` | {cell(what)}{'. ' + cell(declared.description) if declared.description else ''} | {cell(default)} |"
+            )
         lines.append("")
         example = cls.examples[0]
         lines.append(f"Example `{json.dumps(dict(example.settings), ensure_ascii=False)}`:\n")
@@ -89,7 +91,11 @@ def engines_page() -> str:
         "| transform | where | reason |",
         "| --- | --- | --- |",
     ]
-    words = {"spark": "Spark: does not run", "spark_edges": "Spark: differs for unusual values", "pandas_export": "pandas export: none"}
+    words = {
+        "spark": "Spark: does not run",
+        "spark_edges": "Spark: differs for unusual values",
+        "pandas_export": "pandas export: none",
+    }
     for cls in catalog.all_transforms():
         lines += [f"| `{cls.name}` | {words[engine]} | {cell(reason)} |" for engine, reason in cls.differences.items()]
     return NOTE + "\n".join(lines) + "\n"
@@ -99,7 +105,9 @@ def table(columns) -> str:
     names = list(columns)
     rows = list(zip(*columns.values(), strict=True))
     head = "| " + " | ".join(cell(n) for n in names) + " |\n|" + " --- |" * len(names)
-    return head + "".join("\n| " + " | ".join("*missing*" if v is None else cell(v) for v in row) + " |" for row in rows)
+    return head + "".join(
+        "\n| " + " | ".join("*missing*" if v is None else cell(v) for v in row) + " |" for row in rows
+    )
 
 
 def paragraphs(text: str) -> str:

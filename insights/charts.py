@@ -605,7 +605,9 @@ def _scatter(base, data: ChartData):
             x=x, y=y, color=_colour(alt, data), tooltip=tips + _tips(alt, data)
         )
     size = alt.Size("count:Q", title="rows", scale=alt.Scale(range=[4, 260]))
-    return base.mark_circle(opacity=0.55).encode(x=x, y=y, size=size, color=_colour(alt, data), tooltip=[*tips, rows, *_tips(alt, data)])
+    return base.mark_circle(opacity=0.55).encode(
+        x=x, y=y, size=size, color=_colour(alt, data), tooltip=[*tips, rows, *_tips(alt, data)]
+    )
 
 
 def _density(base, data: ChartData, dark: bool):

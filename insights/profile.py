@@ -205,7 +205,9 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
             (
                 c,
                 "missing",
-                f"count(*) FILTER ({name} IS NULL OR isnan({name}))" if _is_float(c) else f"count(*) FILTER ({name} IS NULL)",
+                f"count(*) FILTER ({name} IS NULL OR isnan({name}))"
+                if _is_float(c)
+                else f"count(*) FILTER ({name} IS NULL)",
             )
         )
         asked.append((c, "distinct", f"approx_count_distinct({name})"))
@@ -215,7 +217,10 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
             asked += [(c, "min", f"min({ends})"), (c, "max", f"max({ends})"), (c, "mean", f"avg({x})")]
             asked += [(c, "zeros", f"count(*) FILTER ({name} = 0)"), (c, "negative", f"count(*) FILTER ({name} < 0)")]
             if _is_float(c):
-                asked += [(c, "infinite", f"count(*) FILTER (isinf({name}))"), (c, "nan", f"count(*) FILTER (isnan({name}))")]
+                asked += [
+                    (c, "infinite", f"count(*) FILTER (isinf({name}))"),
+                    (c, "nan", f"count(*) FILTER (isnan({name}))"),
+                ]
         elif c.kind == "time":
             asked += [(c, "min", f"min({name})"), (c, "max", f"max({name})")]
         elif c.kind == "bool":
@@ -356,7 +361,9 @@ def _text_checks(con, source: str, c: Column) -> None:
     for key, value in answers.items():
         setattr(c, key, value)
     if c.empty or c.white_space:
-        rows = con.execute(f"SELECT DISTINCT {v} AS v FROM {source} WHERE trim(v, {BLANKS}) = '' ORDER BY v LIMIT 20").fetchall()
+        rows = con.execute(
+            f"SELECT DISTINCT {v} AS v FROM {source} WHERE trim(v, {BLANKS}) = '' ORDER BY v LIMIT 20"
+        ).fetchall()
         c.blanks = [value for (value,) in rows]
     if hidden:
         rows = con.execute(

@@ -10,7 +10,7 @@ from insights import bias
 from insights.bias import Choice, FacetBias
 from insights.profile import kind_of
 from shell.state import state
-from shell.widgets import empty, guard, header, workspace
+from shell.widgets import empty, guard, header, md, workspace
 from workspace.datasets import DatasetVersion
 from workspace.sql import connection, ident
 
@@ -22,7 +22,10 @@ PAINT = ["#C2703D", "#4B6EA8"]  # the group, the rest
 
 
 def main() -> None:
-    header("Bias", "Does a group get the good outcome less often than everybody else? Metrics by the definitions of SageMaker Clarify.")
+    header(
+        "Bias",
+        "Does a group get the good outcome less often than everybody else? Metrics by the definitions of SageMaker Clarify.",
+    )
     with guard():
         found = workspace().datasets.list()
         if not found:
@@ -39,7 +42,10 @@ def main() -> None:
         with st.container(key="card_bias"):
             question = ask(version)
         if question is None:
-            st.info("Choose the outcome, what is good to get, and the group to protect. Nothing is guessed.", icon=":material/balance:")
+            st.info(
+                "Choose the outcome, what is good to get, and the group to protect. Nothing is guessed.",
+                icon=":material/balance:",
+            )
             return
         report = measured(version.content_hash, *question, version)
         show(report, version)
@@ -76,9 +82,19 @@ def values_of(content_hash: str, column: str, _version: DatasetVersion) -> dict[
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting all rows …")
-def measured(content_hash: str, label: str, positive: Choice, facet: Choice, group: str | None, predicted: str | None, _version: DatasetVersion):
+def measured(
+    content_hash: str,
+    label: str,
+    positive: Choice,
+    facet: Choice,
+    group: str | None,
+    predicted: str | None,
+    _version: DatasetVersion,
+):
     with connection() as con:
-        return bias.measure(con, _version.sql(), label=label, positive=positive, facets=[facet], group=group, predicted=predicted)
+        return bias.measure(
+            con, _version.sql(), label=label, positive=positive, facets=[facet], group=group, predicted=predicted
+        )
 
 
 def ask(version: DatasetVersion) -> tuple | None:
@@ -87,7 +103,9 @@ def ask(version: DatasetVersion) -> tuple | None:
     usable = [name for name, kind in kinds.items() if kind != "other"]
     outcome, group_side = st.columns(2, gap="large")
     with outcome:
-        label = st.selectbox("Outcome", usable, index=None, key=f"bias_label_{version.name}", placeholder="the column with the label")
+        label = st.selectbox(
+            "Outcome", usable, index=None, key=f"bias_label_{version.name}", placeholder="the column with the label"
+        )
         positive = ask_rows("Good to get", label, version, kinds, "positive") if label else None
         predicted = st.selectbox("Predicted outcome (optional)", [n for n in usable if n != label], index=None, key=f"bias_predicted_{version.name}",
                                  placeholder="none", help="A column with a model's answers, of the same kind as the outcome.")  # fmt: skip
@@ -112,7 +130,9 @@ def ask_rows(label: str, column: str, version: DatasetVersion, kinds: dict[str, 
     if how == THRESHOLD:
         sign, bound = st.columns([1, 2])
         operator = sign.selectbox(label, [">", ">=", "<", "<="], key=f"{key}_operator")
-        said = bound.text_input("than", key=f"{key}_bound", placeholder="2024-01-31" if kinds[column] == "time" else "40")
+        said = bound.text_input(
+            "than", key=f"{key}_bound", placeholder="2024-01-31" if kinds[column] == "time" else "40"
+        )
         return Choice(column, operator=operator, bound=said.strip()) if said.strip() else None
     counts = values_of(version.content_hash, column, version)
     chosen = st.multiselect(label, list(counts), key=f"{key}_values", format_func=lambda v: f"{v} ({counts[v]:,})" if v in counts else v,
@@ -139,9 +159,21 @@ def show(report: bias.BiasReport, version: DatasetVersion) -> None:
     with st.expander("Counts behind it", icon=":material/table:"):
         st.dataframe(counts_table(found), hide_index=True)
     with st.expander("How severity is decided", icon=":material/rule:"):
-        st.write("Our own rules, by the size of the value, whichever way it points. A high value asks for an explanation; it does not prove discrimination.")
-        rules = [{"Metric": m, "Name": bias.NAMES[m], "Low up to": f"{low:.4g}", "Medium up to": f"{medium:.4g}"} for m, (low, medium) in bias.RULES.items()]
-        rules.append({"Metric": "DI", "Name": bias.NAMES["DI"], "Low up to": "0.9 to 1.11", "Medium up to": "0.8 to 1.25 (four-fifths rule)"})
+        st.write(
+            "Our own rules, by the size of the value, whichever way it points. A high value asks for an explanation; it does not prove discrimination."
+        )
+        rules = [
+            {"Metric": m, "Name": bias.NAMES[m], "Low up to": f"{low:.4g}", "Medium up to": f"{medium:.4g}"}
+            for m, (low, medium) in bias.RULES.items()
+        ]
+        rules.append(
+            {
+                "Metric": "DI",
+                "Name": bias.NAMES["DI"],
+                "Low up to": "0.9 to 1.11",
+                "Medium up to": "0.8 to 1.25 (four-fifths rule)",
+            }
+        )
         st.dataframe(rules, hide_index=True)
     st.download_button("Download (JSON)", lambda: json.dumps(report.as_json(), ensure_ascii=False, indent=1), f"{version.name}-bias.json",
                        "application/json", on_click="ignore", icon=":material/download:")  # fmt: skip
@@ -186,7 +218,11 @@ def cards(title: str, readings: list[bias.Reading]) -> None:
                 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                     st.markdown(f"**{r.metric}**", help=bias.NAMES[r.metric], width="content")
                     st.badge(r.severity if r.severity != "none" else "not defined", color=COLOUR[r.severity])
-                st.metric(bias.NAMES[r.metric], "–" if r.value is None else f"{r.value:.3f}".replace("inf", "∞"), label_visibility="collapsed")
+                st.metric(
+                    bias.NAMES[r.metric],
+                    "–" if r.value is None else f"{r.value:.3f}".replace("inf", "∞"),
+                    label_visibility="collapsed",
+                )
                 st.caption(md(r.says))
 
 
@@ -204,11 +240,6 @@ def counts_table(found: FacetBias) -> list[dict]:
 
 def shown_group(found: FacetBias) -> str:
     return f"{found.facet} {found.value}" if found.value[:1] in "<>" else f"{found.facet} = {found.value}"
-
-
-def md(words: str) -> str:
-    """Return words with Markdown's marks taken literally: column names and values hold what the data hold."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+!|<>$:~" else mark for mark in words)
 
 
 main()

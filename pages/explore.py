@@ -11,14 +11,20 @@ from insights import charts, pii, report
 from insights.charts import NEEDS, ChartSpec
 from insights.profile import Profile, kind_of, profile
 from shell.state import state
-from shell.widgets import count, empty, guard, header, run_status, workspace
+from shell.widgets import count, empty, guard, header, md, run_status, workspace
 from workspace.datasets import DatasetVersion
 from workspace.sql import connect, connection
 
 CHART, QUALITY, PERSONAL = "Chart", "Quality report", "Personal data"
 KINDS = {"histogram": "Histogram", "bar": "Bars", "line": "Line", "scatter": "Scatter", "box": "Boxes"}
 NUMBER, TIME, TEXT, BOOL = "number", "time", "text", "bool"
-X_KINDS = {"histogram": (NUMBER, TIME), "bar": (TEXT, BOOL, NUMBER, TIME), "line": (TIME, NUMBER), "scatter": (NUMBER, TIME), "box": (TEXT, BOOL, NUMBER, TIME)}
+X_KINDS = {
+    "histogram": (NUMBER, TIME),
+    "bar": (TEXT, BOOL, NUMBER, TIME),
+    "line": (TIME, NUMBER),
+    "scatter": (NUMBER, TIME),
+    "box": (TEXT, BOOL, NUMBER, TIME),
+}
 Y_KINDS = {"bar": (NUMBER,), "line": (NUMBER,), "scatter": (NUMBER, TIME), "box": (NUMBER,)}
 COLOUR = {"high": "red", "medium": "orange", "low": "blue"}
 IN_BACKGROUND = 4_000_000  # cells; a larger table is profiled as a run, with progress and cancel
@@ -40,7 +46,9 @@ def main() -> None:
                 st.switch_page("../pages/data.py")
             return
         version = choose(found)
-        view = st.segmented_control("View", [CHART, QUALITY, PERSONAL], default=CHART, key="explore_view", label_visibility="collapsed")
+        view = st.segmented_control(
+            "View", [CHART, QUALITY, PERSONAL], default=CHART, key="explore_view", label_visibility="collapsed"
+        )
         if view == QUALITY:
             quality_view(version)
         elif view == PERSONAL:
@@ -90,7 +98,11 @@ def chart_view(version: DatasetVersion) -> None:
         if not data.table.num_rows:
             st.info("No row has the values this chart needs. " + data.caption)
             return
-        st.altair_chart(charts.draw(data, dark=st.context.theme.type == "dark", across=2, panel=190), width="stretch", alt=f"{charts.title(spec)}. {data.caption}")
+        st.altair_chart(
+            charts.draw(data, dark=st.context.theme.type == "dark", across=2, panel=190),
+            width="stretch",
+            alt=f"{charts.title(spec)}. {data.caption}",
+        )
         words, menu = st.columns([3, 1.2], vertical_alignment="center")
         words.caption(md(data.caption))
         with menu.popover("Download", icon=":material/download:", width="stretch"):
@@ -118,9 +130,21 @@ def ask_chart(version: DatasetVersion, kinds: dict[str, str]) -> ChartSpec | Non
     return ChartSpec(kind=kind, x=x, y=y, colour=colour, facet=facet, aggregate=aggregate, **settings)
 
 
-def column_box(label: str, kinds: dict[str, str], allowed: tuple[str, ...], key: str, *, optional: bool = False, avoid: str | None = None) -> str | None:
+def column_box(
+    label: str,
+    kinds: dict[str, str],
+    allowed: tuple[str, ...],
+    key: str,
+    *,
+    optional: bool = False,
+    avoid: str | None = None,
+) -> str | None:
     """Ask for a column of the allowed kinds, the fitting ones first."""
-    options = [name for kind in allowed for name, k in kinds.items() if k == kind] if len(allowed) < 4 else [n for n, k in kinds.items() if k in allowed]
+    options = (
+        [name for kind in allowed for name, k in kinds.items() if k == kind]
+        if len(allowed) < 4
+        else [n for n, k in kinds.items() if k in allowed]
+    )
     if allowed[0] == TEXT and not optional:
         options = [name for kind in allowed for name, k in kinds.items() if k == kind]
     if not options and not optional:
@@ -138,7 +162,9 @@ def more_settings(kind: str, x_kind: str | None, y_kind: str | None, key: str) -
         if kind == "histogram":
             settings["bins"] = st.slider("Bins, about", 5, 100, 30, key=f"{key}_bins")
         if kind in ("bar", "box"):
-            settings["top"] = st.slider("Categories", 2, 50, 20, key=f"{key}_top", help="The rest is shown as “(other)”.")
+            settings["top"] = st.slider(
+                "Categories", 2, 50, 20, key=f"{key}_top", help="The rest is shown as “(other)”."
+            )
         if x_kind == TIME and kind in ("line", "histogram"):
             units = ["auto", "year", "quarter", "month", "week", "day", "hour", "minute"]
             settings["time_unit"] = st.selectbox("One point per", units, key=f"{key}_unit")
@@ -156,7 +182,9 @@ def downloads(data: charts.ChartData, name: str) -> None:
         ("Its figures (CSV)", "csv", "text/csv", lambda: charts.to_csv(data)),
     ]
     for label, suffix, mime, make in offered:
-        st.download_button(label, make, f"{name}.{suffix}", mime, on_click="ignore", width="stretch", key=f"download_{suffix}")
+        st.download_button(
+            label, make, f"{name}.{suffix}", mime, on_click="ignore", width="stretch", key=f"download_{suffix}"
+        )
 
 
 # ---------------------------------------------------------------- quality
@@ -186,9 +214,15 @@ def profile_of(version: DatasetVersion) -> Profile | None:
             return keep(content, profile(version.sql(), con))
     purpose = f"{PURPOSE} {content}"
     if purpose not in state().runs:
-        st.write(f"This table has {version.rows:,} rows and {len(version.columns):,} columns: the report takes a while.")
+        st.write(
+            f"This table has {version.rows:,} rows and {len(version.columns):,} columns: the report takes a while."
+        )
         if st.button("Make the quality report", type="primary", icon=":material/fact_check:"):
-            state().runs[purpose] = workspace().runs.start(PURPOSE, f"Profile {version.ref}", lambda handle: profile_run(handle, version)).id
+            state().runs[purpose] = (
+                workspace()
+                .runs.start(PURPOSE, f"Profile {version.ref}", lambda handle: profile_run(handle, version))
+                .id
+            )
             st.rerun()
         return None
     run_status(state().runs[purpose], on_done=lambda run: state().runs.pop(purpose, None), key="profile")
@@ -262,7 +296,9 @@ def columns_table(found: Profile) -> None:
         "Distinct": st.column_config.NumberColumn("Distinct", format="localized"),
         "Mean": st.column_config.NumberColumn("Mean", format="%.4g"),
     })  # fmt: skip
-    name = st.selectbox("Look closer at", [c.name for c in found.columns], index=None, placeholder="a column", key="explore_closer")
+    name = st.selectbox(
+        "Look closer at", [c.name for c in found.columns], index=None, placeholder="a column", key="explore_closer"
+    )
     if name:
         closer(found.column(name))
 
@@ -308,14 +344,11 @@ def personal_view(version: DatasetVersion) -> None:
             "Share": st.column_config.ProgressColumn("Share of values", format="percent", min_value=0, max_value=1),
             "Confidence": st.column_config.NumberColumn("Confidence", format="percent", help="0.95 and up: a pattern with a checksum or a strict form"),
         })  # fmt: skip
-    st.caption("Names, addresses, user names and passwords are told by the column's name. A column that is not listed may still hold personal data.")
+    st.caption(
+        "Names, addresses, user names and passwords are told by the column's name. A column that is not listed may still hold personal data."
+    )
     for note in found.notes:
         st.caption(md(note))
-
-
-def md(words: str) -> str:
-    """Return words with Markdown's marks taken literally: names and messages hold what the data hold."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+!|<>$:~" else mark for mark in words)
 
 
 main()

@@ -19,6 +19,7 @@ from workspace.sql import connection, ident, text
 
 HISTORY_SHOWN = 200
 AT_IMPORT = "(when the dataset version was made)"
+NEW_GROUP = "New group"
 PURPOSE = "publish"
 
 
@@ -95,8 +96,12 @@ def publish_form(fs: FeatureStore, groups: list[dict], datasets: list) -> None:
     numbers = sorted((v.version for v in versions), reverse=True)
     number = middle.selectbox("Version", numbers)
     dataset = workspace().datasets.get(f"{name}@{number}")
+    columns = {column["name"] for column in dataset.columns}
     group_names = [g["name"] for g in groups]
-    target = right.selectbox("Into", [*group_names, "New group"], index=len(group_names) if not groups else 0)
+    fitting = [g["name"] for g in groups if columns.issuperset(k["name"] for k in g["keys"])]
+    likely = state().group if state().group in fitting else next(iter(fitting), NEW_GROUP)
+    choices = [*group_names, NEW_GROUP]
+    target = right.selectbox("Into", choices, index=choices.index(likely), key=f"into_{dataset.name}_{len(groups)}")
     group = next((g for g in groups if g["name"] == target), None)
     with connection() as con:
         described = con.execute(f"DESCRIBE SELECT * FROM {dataset.sql()}").fetchall()
@@ -188,8 +193,9 @@ def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], grou
     absent = sorted(known - set(types))
     if missing := [k for k in keys if k not in types]:
         st.warning(f"The dataset has no key column {', '.join(missing)}.", icon=":material/warning:")
-    if absent:
-        st.caption(f"Not in this dataset, so null in this version: {', '.join(absent)}.")
+    elif absent:
+        listed = f"{', '.join(absent[:8])}{f' and {len(absent) - 8} more' if len(absent) > 8 else ''}"
+        st.caption(f"Not in this dataset, so null in this version: {listed}.")
     if st.button("Publish", type="primary", icon=":material/publish:", disabled=bool(missing)):
         if more:
             fs.change_group(group["name"], add=types_for_features({k: rest[k] for k in more}))
@@ -209,6 +215,7 @@ def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], eve
     source = source_of(dataset)
 
     def work(handle) -> dict:
+        handle.progress(0.02, "reading the dataset")
         try:
             with connection() as con, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NaiveTimeWarning)  # it is in the outcome

@@ -71,6 +71,8 @@ def main() -> None:
 
 def trained(run) -> None:
     made = run.outcome
+    if state().extra.get(PURPOSE) != run.id:  # the first time that it is shown
+        state().extra[PURPOSE], state().model = run.id, f"{made['name']}@{made['version']}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.success(f"{made['name']}@{made['version']} is trained.", icon=":material/check_circle:")
         if st.button("", icon=":material/close:", key="hide_trained", help="Hide"):
@@ -154,7 +156,6 @@ def train_form(datasets: list) -> None:
         return {"name": model.name, "version": model.version}
 
     state().runs[PURPOSE] = ws.runs.start("train", f"Train {name}", work).id
-    state().model = None
     st.rerun()
 
 
@@ -180,7 +181,12 @@ def features_for(columns: list[str], target: str) -> list[str]:
 
 
 def compare(models: list[Model]) -> None:
-    """Show all versions with their scores side by side, newest first."""
+    """Show all versions with their scores side by side, newest first; classes and numbers have other scores."""
+    for task in dict.fromkeys(model.task for model in reversed(models)):
+        compare_task([model for model in models if model.task == task])
+
+
+def compare_task(models: list[Model]) -> None:
     rows = []
     for model in reversed(models):
         scores = {key: model.metrics[key] for key in SCORES if isinstance(model.metrics.get(key), float)}
@@ -194,11 +200,10 @@ def compare(models: list[Model]) -> None:
 
 
 def model_panel(registry: Registry, model: Model) -> None:
+    st.markdown(
+        f"**{model.ref}** {BADGES[model.status]} {model.task} of `{model.target}` from {len(model.features)} columns"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**{model.ref}** {BADGES[model.status]} {model.task} of `{model.target}` from {len(model.features)} columns",
-            width="stretch",
-        )
         if st.button("Approve", icon=":material/check:", disabled=model.status == "approved"):
             registry.set_status(model.ref, "approved")
             st.rerun()
@@ -274,7 +279,8 @@ def try_record(model: Model) -> None:
     if found.get("note"):
         st.info(found["note"], icon=":material/info:")
         return
-    st.metric(f"Predicted {model.target}", str(found["prediction"]))
+    guess = found["prediction"]
+    st.metric(f"Predicted {model.target}", f"{guess:.4g}" if isinstance(guess, float) else str(guess))
     if shares := found.get("probabilities"):
         st.bar_chart(shares, horizontal=True)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from shell import forms, preview
 from shell.components.grid import grid
 from shell.state import state
-from shell.widgets import confirm, count, empty, guard, header, problem, run_status, workspace
+from shell.widgets import confirm, count, empty, guard, header, md, problem, run_status, workspace
 from transforms import FittedRecipe, Recipe, Step, catalog, suggest
 from transforms.errors import AppError
 from transforms.export import FORMATS, SUFFIX, export
@@ -254,7 +254,9 @@ def step_row(ws, draft: Draft, recipe: Recipe, number: int, step: Step, broken) 
                 "", icon=":material/edit:", key=f"edit_step_{step.id}", type="tertiary", help=f"Edit step {number}"
             ):
                 open_form(step.transform, step.settings, step=step.id)
-            with st.popover("", icon=":material/more_vert:", type="tertiary", key=f"more_{step.id}_{editing().form}", help="More"):
+            with st.popover(
+                "", icon=":material/more_vert:", type="tertiary", key=f"more_{step.id}_{editing().form}", help="More"
+            ):
                 step_menu(ws, draft, recipe, number, step)
         if step.note:
             st.caption(md(step.note))
@@ -540,11 +542,6 @@ def export_panel(ws, draft: Draft) -> None:
         )
         with st.container(height=320):
             st.code(code if len(code) < 20_000 else code[:20_000] + "\n…", language=LANGUAGE[kind])
-
-
-def md(text: str) -> str:
-    """Show data as text: no character of it means anything in Markdown."""
-    return "".join("\\" + c if c in "\\`*_{}[]()#+-.!|<>$~:" else c for c in text)
 
 
 main()

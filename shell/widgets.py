@@ -112,5 +112,10 @@ def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def md(words: str) -> str:
+    """Return words with Markdown's marks taken literally: column names and values hold what the data hold."""
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|<>$:~" else mark for mark in words)
+
+
 def _escape(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

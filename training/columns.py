@@ -59,6 +59,15 @@ def choose(table, target: str, wanted: Sequence[str] | None, left_out: Sequence[
     return found, [f"{listed} was left out: nearly every row has its own value. Name it as a feature to use it."]
 
 
+def known(column):
+    """Return where a column has a value: neither null nor NaN."""
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    there = pc.is_valid(column)
+    return pc.and_(there, pc.invert(pc.fill_null(pc.is_nan(column), False))) if t.is_floating(column.type) else there
+
+
 def _identifies(column) -> bool:
     import pyarrow.compute as pc
 

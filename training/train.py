@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 MOST_CLASSES = 100
+SMALL = 5_000_000  # values; for fewer, threads that wait for each other cost more than they bring on a busy machine
 MOST_CATEGORIES = 100  # per text column; rarer ones share one column
 
 
@@ -100,7 +101,7 @@ def train(
         settings: settings of the estimator, such as `{"n_estimators": 300}`.
         handle: for progress and cancel; nothing is registered after a cancel, which waits for the estimator's own work.
     """
-    import pyarrow.compute as pc
+    from threadpoolctl import threadpool_limits
 
     say = handle.progress if handle else lambda share, message: None
     say(0.5, "reading the rows")
@@ -111,7 +112,7 @@ def train(
     left_out = [*keys, *([time] if time else [])]
     chosen, noticed = columns.choose(table, target, features, left_out)
     rows_given = table.num_rows
-    table = table.filter(pc.is_valid(table.column(target)))
+    table = table.filter(columns.known(table.column(target)))
     if split not in ("random", "time"):
         raise InputError(f"{split!r} is no way to split.", hint='Use "random" or "time".')
     task = task or _task_of(table.column(target))
@@ -134,9 +135,10 @@ def train(
         ) from error
     noticed += [problem] if problem else []
     say(0.7, f"{ESTIMATORS[estimator][0]} learns from {len(train_rows):,} rows")
-    noticed += _fit(pipeline, frame.iloc[train_rows], answers[train_rows])
-    say(0.9, f"measuring on {len(test_rows):,} rows")
-    metrics = _measure(task, pipeline, frame.iloc[test_rows], answers[test_rows], answers[train_rows])
+    with threadpool_limits(limits=1 if frame.size < SMALL else 2):
+        noticed += _fit(pipeline, frame.iloc[train_rows], answers[train_rows])
+        say(0.9, f"measuring on {len(test_rows):,} rows")
+        metrics = _measure(task, pipeline, frame.iloc[test_rows], answers[test_rows], answers[train_rows])
     metrics |= {"train_rows": len(train_rows), "test_rows": len(test_rows), "warnings": noticed}
     lineage = {key: value for key, value in lineage.items() if key not in FROM_RECIPE}
     lineage |= {"recipe": recipe.name, "recipe_inputs": others} if recipe is not None else {}
@@ -336,9 +338,7 @@ def _pipeline(features: Sequence[dict], estimator):
 
 def _fit(pipeline, frame, answers) -> list[str]:
     """Fit, and return what scikit-learn warned about, each sentence once."""
-    from threadpoolctl import threadpool_limits
-
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(limits=2):
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             pipeline.fit(frame, answers)

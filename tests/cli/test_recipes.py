@@ -13,7 +13,11 @@ from typer.testing import CliRunner
 import cli
 from transforms import Recipe
 
-FILL = Recipe(name="fill").add("missing.fill_statistic", {"columns": ["age"], "statistic": "mean"}).add("encode.one_hot", {"columns": ["city"]})
+FILL = (
+    Recipe(name="fill")
+    .add("missing.fill_statistic", {"columns": ["age"], "statistic": "mean"})
+    .add("encode.one_hot", {"columns": ["city"]})
+)
 
 
 @pytest.fixture
@@ -53,7 +57,12 @@ def test_the_catalogue(tilth):
     assert len(listed) >= 100
     for one in listed:
         assert {"id", "label", "family", "serving", "covers", "settings_schema", "examples"} <= one.keys()
-        assert one["id"].startswith(one["family"] + ".") and one["serving"] in ("row", "fitted", "batch", "training_only")
+        assert one["id"].startswith(one["family"] + ".") and one["serving"] in (
+            "row",
+            "fitted",
+            "batch",
+            "training_only",
+        )
         assert one["settings_schema"]["type"] == "object" and one["examples"]
         assert {"settings", "before", "after"} <= one["examples"][0].keys()
     assert len({one["id"] for one in listed}) == len(listed)
@@ -102,7 +111,11 @@ def test_run_writes_by_suffix(tilth, suffix, tmp_path):
         "columns": [{"name": "age", "type": "float64"}, {"name": "city_Bern", "type": "int64"}, {"name": "city_Genf", "type": "int64"}],
     }  # fmt: skip
     assert done["seconds"] >= 0
-    expected = [{"age": 10.0, "city_Bern": 1, "city_Genf": 0}, {"age": 20.0, "city_Bern": 0, "city_Genf": 1}, {"age": 30.0, "city_Bern": 0, "city_Genf": 0}]
+    expected = [
+        {"age": 10.0, "city_Bern": 1, "city_Genf": 0},
+        {"age": 20.0, "city_Bern": 0, "city_Genf": 1},
+        {"age": 30.0, "city_Bern": 0, "city_Genf": 0},
+    ]
     path = tmp_path / f"out.{suffix}"
     read = {
         "parquet": lambda: pq.read_table(path).to_pylist(),
@@ -133,7 +146,9 @@ def test_run_reads_datasets_and_files_of_other_kinds(tilth, tmp_path):
 
 
 def test_run_with_ports(tilth, tmp_path):
-    join = Recipe(name="join").add("combine.join", {"input": "where", "keys": ["city"], "other_keys": ["city"], "how": "inner"})
+    join = Recipe(name="join").add(
+        "combine.join", {"input": "where", "keys": ["city"], "other_keys": ["city"], "how": "inner"}
+    )
     join.save("join.json")
     expected = [{"age": 10.0, "city": "Bern", "size": 1}, {"age": None, "city": "Genf", "size": 2}]
     for first in ("people.parquet", "main=people.parquet"):
@@ -147,15 +162,32 @@ def test_run_with_ports(tilth, tmp_path):
 
 
 def test_the_state_reused_gives_the_identical_result(tilth, tmp_path):
-    first = said(tilth("run", "fill.json", "--input", "people.parquet", "--output", "a.parquet", "--save-state", "state.json", "--json"))
+    first = said(
+        tilth(
+            "run",
+            "fill.json",
+            "--input",
+            "people.parquet",
+            "--output",
+            "a.parquet",
+            "--save-state",
+            "state.json",
+            "--json",
+        )
+    )
     assert first["state_path"] == "state.json"
     tilth("run", "fill.json", "--input", "people.parquet", "--output", "b.parquet", "--state", "state.json")
     assert pq.read_table(tmp_path / "a.parquet").equals(pq.read_table(tmp_path / "b.parquet"))
-    assert json.loads((tmp_path / "state.json").read_text()) == json.loads((tmp_path / "b.parquet.recipe.json").read_text())
+    assert json.loads((tmp_path / "state.json").read_text()) == json.loads(
+        (tmp_path / "b.parquet.recipe.json").read_text()
+    )
     # other rows meet what was learnt, they are not learnt from
     pq.write_table(pa.table({"age": [None, 100.0], "city": ["Thun", "Genf"]}), "new.parquet")
     tilth("run", "fill.json", "--input", "new.parquet", "--output", "c.parquet", "--state", "state.json")
-    assert pq.read_table(tmp_path / "c.parquet").to_pylist() == [{"age": 20.0, "city_Bern": 0, "city_Genf": 0}, {"age": 100.0, "city_Bern": 0, "city_Genf": 1}]
+    assert pq.read_table(tmp_path / "c.parquet").to_pylist() == [
+        {"age": 20.0, "city_Bern": 0, "city_Genf": 0},
+        {"age": 100.0, "city_Bern": 0, "city_Genf": 1},
+    ]
 
 
 def test_a_state_that_is_not_fitted_is_refused(tilth):
@@ -183,18 +215,31 @@ def test_what_cannot_be_read(tilth, tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     refused(tilth(*run, "--input", "broken.parquet", code=1))
     (tmp_path / "broken.json").write_text("{")
-    refused(tilth("run", "broken.json", "--input", "people.parquet", "--output", "out.parquet", code=1), "is not a recipe")
+    refused(
+        tilth("run", "broken.json", "--input", "people.parquet", "--output", "out.parquet", code=1), "is not a recipe"
+    )
     refused(tilth("run", tmp_path, "--input", "people.parquet", "--output", "out.parquet", code=1), "cannot be read")
     refused(tilth(*run, "--input", "cities.parquet", code=1), 'Step 1 "Fill missing numbers"', "'age'")
     assert not (tmp_path / "out.parquet").exists()
 
 
 def test_an_engine_that_is_not_there(tilth):
-    refused(tilth("run", "fill.json", "--input", "people.parquet", "--output", "o.csv", "--engine", "abacus", "--json", code=1), "Choose duckdb or spark")
+    refused(
+        tilth(
+            "run", "fill.json", "--input", "people.parquet", "--output", "o.csv", "--engine", "abacus", "--json", code=1
+        ),
+        "Choose duckdb or spark",
+    )
 
 
 def test_wrong_usage_is_exit_2(tilth):
-    for arguments in (("run",), ("run", "fill.json", "--output", "o.csv"), ("check", "fill.json"), ("export",), ("run", "fill.json", "--no-such")):
+    for arguments in (
+        ("run",),
+        ("run", "fill.json", "--output", "o.csv"),
+        ("check", "fill.json"),
+        ("export",),
+        ("run", "fill.json", "--no-such"),
+    ):
         tilth(*arguments, code=2)
 
 
@@ -202,11 +247,18 @@ def test_wrong_usage_is_exit_2(tilth):
 def test_run_on_spark_gives_the_same(tilth, tmp_path):
     pytest.importorskip("pyspark")
     tilth("run", "fill.json", "--input", "people.parquet", "--output", "a.parquet")
-    done = said(tilth("run", "fill.json", "--input", "people.parquet", "--output", "b.parquet", "--engine", "spark", "--json"))
+    done = said(
+        tilth("run", "fill.json", "--input", "people.parquet", "--output", "b.parquet", "--engine", "spark", "--json")
+    )
     assert (done["engine"], done["rows"]) == ("spark", 3)
     key = lambda r: r["age"]  # noqa: E731
-    assert sorted(pq.read_table(tmp_path / "a.parquet").to_pylist(), key=key) == sorted(pq.read_table(tmp_path / "b.parquet").to_pylist(), key=key)
-    assert json.loads((tmp_path / "a.parquet.recipe.json").read_text())["states"] == json.loads((tmp_path / "b.parquet.recipe.json").read_text())["states"]
+    assert sorted(pq.read_table(tmp_path / "a.parquet").to_pylist(), key=key) == sorted(
+        pq.read_table(tmp_path / "b.parquet").to_pylist(), key=key
+    )
+    assert (
+        json.loads((tmp_path / "a.parquet.recipe.json").read_text())["states"]
+        == json.loads((tmp_path / "b.parquet.recipe.json").read_text())["states"]
+    )
 
 
 # -- export
@@ -215,7 +267,9 @@ def test_run_on_spark_gives_the_same(tilth, tmp_path):
 @pytest.mark.parametrize("kind", ["pandas", "sql", "ibis", "notebook", "sklearn"])
 def test_export_of_every_kind(tilth, kind, tmp_path):
     tilth("run", "fill.json", "--input", "people.parquet", "--output", "out.parquet")
-    done = said(tilth("export", "fill.json", "--as", kind, "--state", "out.parquet.recipe.json", "-o", "code.txt", "--json"))
+    done = said(
+        tilth("export", "fill.json", "--as", kind, "--state", "out.parquet.recipe.json", "-o", "code.txt", "--json")
+    )
     text = (tmp_path / "code.txt").read_text()
     assert done == {"as": kind, "path": "code.txt", "bytes": len(text.encode())}
     assert "20.0" in text, "what was learnt is in the code"
@@ -250,4 +304,6 @@ def test_export_errors(tilth):
     refused(tilth(*export, "-o", "no/where.py", code=1), "There is no folder")
     refused(tilth(*export, "--as", "sql", "--dialect", "klingon", code=1), "klingon")
     Recipe().add("window.row_number", {"order_by": "age", "to": "n"}).save("batch.json")
-    refused(tilth("export", "batch.json", "--input", "people.parquet", "--as", "sklearn", code=1), "Step 1", "Disable it")
+    refused(
+        tilth("export", "batch.json", "--input", "people.parquet", "--as", "sklearn", code=1), "Step 1", "Disable it"
+    )

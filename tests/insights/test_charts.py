@@ -40,7 +40,9 @@ def test_bins_start_where_they_say(con):
 
 
 def test_a_log_histogram_says_what_it_cannot_show(con):
-    data, found = marks(con, "(VALUES (-1), (0), (1), (10), (100), (NULL)) t(x)", kind="histogram", x="x", bins=2, log_x=True)
+    data, found = marks(
+        con, "(VALUES (-1), (0), (1), (10), (100), (NULL)) t(x)", kind="histogram", x="x", bins=2, log_x=True
+    )
     assert sum(m["count"] for m in found) == 3
     assert [m["lo"] for m in found] == pytest.approx([1, 10, 100])
     assert "1 without a known x, 2 zero or negative" in data.caption
@@ -107,11 +109,21 @@ def test_boxes_by_hand(con):
     # 1..9 and 100: quartiles 3.25, 5.5, 7.75; whiskers within 1.5 * 4.5 = 6.75 of them; 100 lies beyond.
     rows = "(SELECT unnest([1, 2, 3, 4, 5, 6, 7, 8, 9, 100]) AS y)"
     (box,) = marks(con, rows, kind="box", y="y")[1]
-    assert (box["q1"], box["median"], box["q3"], box["low"], box["high"], box["outliers"], box["max"]) == (3.25, 5.5, 7.75, 1, 9, 1, 100)
+    assert (box["q1"], box["median"], box["q3"], box["low"], box["high"], box["outliers"], box["max"]) == (
+        3.25,
+        5.5,
+        7.75,
+        1,
+        9,
+        1,
+        100,
+    )
 
 
 def test_boxes_by_group_and_panel(con):
-    _, found = marks(con, "(VALUES ('a', 'p', 1), ('a', 'p', 3), ('b', 'q', 5)) t(g, f, y)", kind="box", x="g", y="y", facet="f")
+    _, found = marks(
+        con, "(VALUES ('a', 'p', 1), ('a', 'p', 3), ('b', 'q', 5)) t(g, f, y)", kind="box", x="g", y="y", facet="f"
+    )
     assert [(m["x"], m["facet"], m["median"]) for m in found] == [("a", "p", 2), ("b", "q", 5)]
 
 
@@ -122,7 +134,9 @@ def test_panels_show_their_own_rows(con):
 
 
 def test_a_number_as_colour_is_cut_into_classes(con):
-    data, found = marks(con, "(SELECT i AS x, i AS c FROM range(100) r(i))", kind="histogram", x="x", colour="c", bins=2)
+    data, found = marks(
+        con, "(SELECT i AS x, i AS c FROM range(100) r(i))", kind="histogram", x="x", colour="c", bins=2
+    )
     assert data.orders["colour"] == ["up to 19", "19 to 39", "39 to 59", "59 to 79", "over 79"]
     assert sum(m["count"] for m in found) == 100
 
@@ -133,7 +147,13 @@ def test_nan_and_infinity_are_left_out_and_counted(con):
 
 
 def test_a_table_without_rows(con):
-    for spec in ({"kind": "histogram", "x": "n"}, {"kind": "bar", "x": "c"}, {"kind": "line", "x": "d"}, {"kind": "scatter", "x": "n", "y": "x"}, {"kind": "box", "y": "x"}):
+    for spec in (
+        {"kind": "histogram", "x": "n"},
+        {"kind": "bar", "x": "c"},
+        {"kind": "line", "x": "d"},
+        {"kind": "scatter", "x": "n", "y": "x"},
+        {"kind": "box", "y": "x"},
+    ):
         data, found = marks(con, f"(SELECT * FROM {SMALL} WHERE false)", **spec)
         assert data.total == 0 and sum(m.get("count", 0) for m in found) == 0
 
@@ -172,7 +192,9 @@ def test_downloads(con):
     assert charts.to_csv(data).decode().splitlines()[0] == '"c","rows","count"'
 
 
-@pytest.mark.parametrize(("step", "nice", "whole"), [(0.3, 0.5, 1), (2.1, 2.5, 5), (2.5, 2.5, 5), (26, 50, 50), (24, 25, 25), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("step", "nice", "whole"), [(0.3, 0.5, 1), (2.1, 2.5, 5), (2.5, 2.5, 5), (26, 50, 50), (24, 25, 25), (1, 1, 1)]
+)
 def test_nice_steps(step, nice, whole):
     assert nice_step(step) == pytest.approx(nice)
     assert nice_step(step, whole=True) == whole

@@ -13,7 +13,9 @@ from cli import app
 @pytest.fixture
 def pay(tmp_path):
     path = tmp_path / "pay.csv"
-    path.write_text("sex,paid,guess,age,mail\nm,yes,yes,20,a@b.org\nm,yes,no,30,c@b.org\nm,no,no,50,\nf,yes,yes,60,d@b.org\nf,no,no,40,e@b.org\nf,no,no,30,f@b.org\n")
+    path.write_text(
+        "sex,paid,guess,age,mail\nm,yes,yes,20,a@b.org\nm,yes,no,30,c@b.org\nm,no,no,50,\nf,yes,yes,60,d@b.org\nf,no,no,40,e@b.org\nf,no,no,30,f@b.org\n"
+    )
     return path
 
 
@@ -39,7 +41,21 @@ def test_profile(run, pay, tmp_path):
 def test_bias_of_a_file_and_of_a_dataset(run, pay):
     assert run("import", pay).exit_code == 0
     for data in (pay, "pay", "pay@1"):
-        result = run("bias", data, "--label", "paid", "--positive", "yes", "--facet", "sex=f", "--facet", "age>=40", "--predicted", "guess", "--json")
+        result = run(
+            "bias",
+            data,
+            "--label",
+            "paid",
+            "--positive",
+            "yes",
+            "--facet",
+            "sex=f",
+            "--facet",
+            "age>=40",
+            "--predicted",
+            "guess",
+            "--json",
+        )
         assert result.exit_code == 0, result.output
         sex, age = json.loads(result.stdout)["facets"]
         assert (sex["facet"], sex["value"]) == ("sex", "f")
@@ -56,7 +72,9 @@ def test_pii(run, pay):
 
 
 def test_text_output(run, pay):
-    assert "33.3 points less often" in run("bias", pay, "--label", "paid", "--positive", "yes", "--facet", "sex=f").stdout
+    assert (
+        "33.3 points less often" in run("bias", pay, "--label", "paid", "--positive", "yes", "--facet", "sex=f").stdout
+    )
     assert "EMAIL" in run("pii", pay).stdout
     assert "6 rows, 5 columns" in run("profile", pay).stdout
 

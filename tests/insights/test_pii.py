@@ -49,7 +49,20 @@ def test_what_is_found(con, value, entity):
 
 @pytest.mark.parametrize(
     "value",
-    ["4111 1111 1111 1112", "GB82 WEST 1234 5698 7654 33", "2024-01-31", "12.5", "1,234,567", "300.1.2.3", "1.2.3.4.5", "000-12-3456", "a@b", "12345", "Ulm", ""],
+    [
+        "4111 1111 1111 1112",
+        "GB82 WEST 1234 5698 7654 33",
+        "2024-01-31",
+        "12.5",
+        "1,234,567",
+        "300.1.2.3",
+        "1.2.3.4.5",
+        "000-12-3456",
+        "a@b",
+        "12345",
+        "Ulm",
+        "",
+    ],
 )
 def test_what_is_not(con, value):
     assert types(con, value) == {}
@@ -77,7 +90,16 @@ def test_a_column_name_adds_to_weak_evidence(con):
 
 @pytest.mark.parametrize(
     ("name", "entity"),
-    [("first_name", "NAME"), ("MothersMaiden", "NAME"), ("filename", None), ("email_address", "EMAIL"), ("user name", "USERNAME"), ("DoB", "DATE_TIME"), ("image", None), ("package", None)],
+    [
+        ("first_name", "NAME"),
+        ("MothersMaiden", "NAME"),
+        ("filename", None),
+        ("email_address", "EMAIL"),
+        ("user name", "USERNAME"),
+        ("DoB", "DATE_TIME"),
+        ("image", None),
+        ("package", None),
+    ],
 )
 def test_names_of_columns(name, entity):
     assert pii.by_name(name) == entity

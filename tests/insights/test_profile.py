@@ -82,11 +82,17 @@ def test_adult_against_its_reference(con, shared):
         assert (c.min, c.max, c.mean) == (expected["min"], expected["max"], pytest.approx(expected["mean"]))
         assert c.std == pytest.approx(expected["std_sample"])
         assert c.quantiles["0.05"] == pytest.approx(expected["duckdb"]["quantile_cont_05"])
-        assert (c.skewness, c.kurtosis) == (pytest.approx(expected["duckdb"]["skewness"]), pytest.approx(expected["duckdb"]["kurtosis"]))
+        assert (c.skewness, c.kurtosis) == (
+            pytest.approx(expected["duckdb"]["skewness"]),
+            pytest.approx(expected["duckdb"]["kurtosis"]),
+        )
         assert (c.distinct, c.zeros) == (expected["distinct"], expected["zeros"])
     for name, expected in reference["categorical"].items():
         c = found.column(name)
-        assert (c.distinct, c.top[0]) == (expected["distinct"], {"value": expected["top"], "count": expected["top_count"]})
+        assert (c.distinct, c.top[0]) == (
+            expected["distinct"],
+            {"value": expected["top"], "count": expected["top_count"]},
+        )
         assert sum(d["count"] for d in c.disguised if d["value"] == "?") == expected["disguised_missing_question_mark"]
 
 
@@ -144,7 +150,10 @@ def test_whole_rows_that_repeat(con):
 
 def test_odd_tables(con):
     assert profile("(SELECT 1 AS a WHERE false)", con).warnings[0]["code"] == "no_rows"
-    found = profile("""(SELECT [1, 2] AS "select", {'k': 1} AS "a""b", NULL AS "größe", 'x'::BLOB AS self, TIMESTAMPTZ '2020-01-01 00:00:00+01' AS "by")""", con)
+    found = profile(
+        """(SELECT [1, 2] AS "select", {'k': 1} AS "a""b", NULL AS "größe", 'x'::BLOB AS self, TIMESTAMPTZ '2020-01-01 00:00:00+01' AS "by")""",
+        con,
+    )
     assert [c.kind for c in found.columns] == ["other", "other", "other", "other", "time"]
     json.dumps(found.as_json())
     huge = profile("(VALUES (1e308::DOUBLE), (-1e308), (0)) t(x)", con).column("x")

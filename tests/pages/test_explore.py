@@ -40,7 +40,9 @@ def people(tmp_workspace):
             "age": [20, 30, 40, 50, 60, None],
             'ci"ty': ["Ulm", "Ulm", "Bonn", "?", "Bonn", "Ulm"],
             "email": [f"p{i}@example.org" for i in range(6)],
-            "born": pa.array([0, 86_400, 172_800, 259_200, 345_600, 432_000], pa.timestamp("s")).cast(pa.timestamp("us")),
+            "born": pa.array([0, 86_400, 172_800, 259_200, 345_600, 432_000], pa.timestamp("s")).cast(
+                pa.timestamp("us")
+            ),
         }
     )
     return tmp_workspace.datasets.write("people", table, lineage={"how": "test"})
@@ -83,7 +85,9 @@ def test_a_fix_goes_to_the_prepare_page(app, people):
     at = app()
     at.segmented_control(key="explore_view").select("Quality report").run()
     assert not at.exception, at.exception
-    assert {m.label: m.value for m in at.metric}["Warnings"] == str(len([b for b in at.button if b.key and b.key.startswith("fix_")]))
+    assert {m.label: m.value for m in at.metric}["Warnings"] == str(
+        len([b for b in at.button if b.key and b.key.startswith("fix_")])
+    )
     fix = next(b for b in at.button if b.key and b.key.startswith("fix_") and "median" not in b.label)
     fix.click().run()
     assert not at.exception, at.exception

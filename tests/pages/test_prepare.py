@@ -116,12 +116,20 @@ def test_pick_fill_in_and_add_a_step(ws):
     assert chooser.options == ["age"], "only numbers are offered"
     fine(chooser.select("age").run())
     fine(at.button(key="apply").click().run())
-    assert steps(ws, "clean")[0]["transform"] == "scale.standard" and steps(ws, "clean")[0]["settings"] == {"columns": ["age"]}
+    assert steps(ws, "clean")[0]["transform"] == "scale.standard" and steps(ws, "clean")[0]["settings"] == {
+        "columns": ["age"]
+    }
     assert any("Standard scaling" in m.value for m in at.markdown)
 
 
 def test_undo_redo_switch_off_move_and_delete(ws):
-    start(ws, "clean", write(ws, "people", PEOPLE), ("number.negate", {"columns": ["age"]}), ("text.trim", {"columns": ["name"]}))
+    start(
+        ws,
+        "clean",
+        write(ws, "people", PEOPLE),
+        ("number.negate", {"columns": ["age"]}),
+        ("text.trim", {"columns": ["name"]}),
+    )
     at = opened(recipe="clean")
     fine(at.button(key="undo").click().run())
     assert [s["transform"] for s in steps(ws, "clean")] == ["number.negate"]
@@ -148,7 +156,13 @@ def test_undo_redo_switch_off_move_and_delete(ws):
 
 
 def test_editing_a_step_keeps_its_place_and_id(ws):
-    start(ws, "clean", write(ws, "people", PEOPLE), ("missing.fill_statistic", {"columns": ["age"]}), ("number.negate", {"columns": ["age"]}))
+    start(
+        ws,
+        "clean",
+        write(ws, "people", PEOPLE),
+        ("missing.fill_statistic", {"columns": ["age"]}),
+        ("number.negate", {"columns": ["age"]}),
+    )
     at = opened(recipe="clean")
     fine(at.button(key="edit_step_s1").click().run())
     fine(next(s for s in at.get("button_group") if s.label == "Fill with").set_value(["mean"]).run())
@@ -159,7 +173,14 @@ def test_editing_a_step_keeps_its_place_and_id(ws):
 
 
 def test_a_broken_step_shows_our_sentence_and_the_table_before_it(ws):
-    start(ws, "clean", write(ws, "people", PEOPLE), ("number.negate", {"columns": ["age"]}), ("columns.drop", {"columns": ["no"]}), ("text.trim", {"columns": ["name"]}))
+    start(
+        ws,
+        "clean",
+        write(ws, "people", PEOPLE),
+        ("number.negate", {"columns": ["age"]}),
+        ("columns.drop", {"columns": ["no"]}),
+        ("text.trim", {"columns": ["name"]}),
+    )
     at = opened(recipe="clean")
     assert any("column 'no' is not in the table" in c.value.replace("\\", "") for c in at.caption)
     assert len(at.get("bidi_component")) == 1
@@ -170,7 +191,14 @@ def test_a_broken_step_shows_our_sentence_and_the_table_before_it(ws):
 def test_an_unknown_step_is_kept_and_named(ws):
     ref = write(ws, "people", PEOPLE)
     content = Recipe(name="clean").dump() | {"sources": {"main": ref}}
-    ws.drafts.start(content | {"steps": [{"id": "s1", "transform": "from.the_future", "version": 1, "enabled": True, "note": "", "settings": {}}]})
+    ws.drafts.start(
+        content
+        | {
+            "steps": [
+                {"id": "s1", "transform": "from.the_future", "version": 1, "enabled": True, "note": "", "settings": {}}
+            ]
+        }
+    )
     at = opened(recipe="clean")
     assert any("from.the_future" in m.value.replace("\\", "") for m in at.markdown)
     fine(at.button(key="edit_step_s1").click().run())
@@ -193,7 +221,9 @@ def test_run_keeps_the_result_as_a_dataset(ws):
 
 @pytest.mark.parametrize("kind", ["pandas", "sql", "ibis", "notebook", "sklearn"])
 def test_export_shows_the_code(ws, kind):
-    start(ws, "clean", write(ws, "people", PEOPLE), ("missing.fill_statistic", {"columns": ["age"], "statistic": "mean"}))
+    start(
+        ws, "clean", write(ws, "people", PEOPLE), ("missing.fill_statistic", {"columns": ["age"], "statistic": "mean"})
+    )
     at = opened(recipe="clean")
     fine(at.radio(key="export_kind").set_value(kind).run())
     assert not at.error and any("20.0" in c.value for c in at.code)
@@ -223,14 +253,22 @@ def test_the_form_of_every_transform_takes_its_example(shared_ws, cls):
     for other, columns in example.others.items():
         write(ws, other, columns, example.types)
     start(ws, name, ref)
-    empty = opened(recipe=name, extra={"pending_step": {"transform": cls.name, "settings": {}}})
-    assert not empty.error, [e.value for e in empty.error]
-    assert empty.subheader[0].value == cls.label
-    at = opened(recipe=name, extra={"pending_step": {"transform": cls.name, "settings": dict(example.settings)}})
+    at = AppTest.from_file(str(ROOT / "pages" / "prepare.py"), default_timeout=60)
+    at.session_state[KEY] = remembered = SessionState(
+        recipe=name, extra={"pending_step": {"transform": cls.name, "settings": {}}}
+    )
+    fine(at.run())
+    assert not at.error, [e.value for e in at.error]
+    assert at.subheader[0].value == cls.label
+    remembered.extra["pending_step"] = {"transform": cls.name, "settings": dict(example.settings)}
+    fine(at.run())
     assert not at.error and not at.info, [e.value for e in (*at.error, *at.info)]
     assert not at.button(key="apply").disabled
     fine(at.button(key="apply").click().run())
+    assert not at.error, [e.value for e in at.error]
     [step] = steps(ws, name)
     assert step["transform"] == cls.name
     assert cls.from_settings(step["settings"]) == cls.from_settings(example.settings)
-    assert not at.error, [e.value for e in at.error]
+    ws.drafts.delete(name)
+    for dataset in (name, *example.others):
+        ws.datasets.delete(dataset)

@@ -25,8 +25,14 @@ def test_all_problems_at_once_in_step_order():
     )
     assert problems(recipe) == [
         ("s1", "Step 1 \"Fill missing numbers\": column 'agee' is not in the table."),
-        ("s1", "Step 1 \"Fill missing numbers\": 'Columns to fill' needs a number, but column 'name' is text (string)."),
-        ("s3", "Step 3 \"Clip outliers\": 'Bounds from' must be 'fixed', 'quantiles', 'standard deviations' or 'quartile distances', not 'magic'"),
+        (
+            "s1",
+            "Step 1 \"Fill missing numbers\": 'Columns to fill' needs a number, but column 'name' is text (string).",
+        ),
+        (
+            "s3",
+            "Step 3 \"Clip outliers\": 'Bounds from' must be 'fixed', 'quantiles', 'standard deviations' or 'quartile distances', not 'magic'",
+        ),
         ("s4", "Step 4 \"Rename a column\": column 'age' exists already."),
     ]
     assert recipe.check(SCHEMA)[0].hint == "did you mean 'age'? The table has: age, name, city, born."
@@ -35,12 +41,19 @@ def test_all_problems_at_once_in_step_order():
 def test_an_unknown_transform_is_a_problem_of_its_step():
     recipe = Recipe.from_dict({"steps": [{"id": "a", "transform": "scale.standart", "settings": {}}]})
     [problem] = recipe.check(SCHEMA)
-    assert (problem.step, problem.message) == ("a", "Step 1 \"scale.standart\": There is no transform called 'scale.standart'.")
+    assert (problem.step, problem.message) == (
+        "a",
+        "Step 1 \"scale.standart\": There is no transform called 'scale.standart'.",
+    )
     assert problem.hint.startswith("did you mean 'scale.standard'?")
 
 
 def test_a_good_recipe_has_no_problem_and_a_known_outcome():
-    recipe = Recipe().add("number.arithmetic", {"left": "age", "operation": "divide", "number": 2, "to": "half"}).add("columns.drop", {"columns": ["born"]})
+    recipe = (
+        Recipe()
+        .add("number.arithmetic", {"left": "age", "operation": "divide", "number": 2, "to": "half"})
+        .add("columns.drop", {"columns": ["born"]})
+    )
     assert recipe.check(SCHEMA) == []
     assert recipe.output_schema(SCHEMA) == {"age": "int64", "name": "string", "city": "string", "half": "float64"}
     assert Recipe(inputs=SCHEMA).check() == []
@@ -52,21 +65,38 @@ def test_disabled_steps_are_not_checked():
 
 
 def test_the_settings_that_a_step_leaves_out_are_named():
-    assert problems(Recipe().add("columns.rename", {"column": "age"})) == [("s1", 'Step 1 "Rename a column": \'New name\' is not set')]
-    assert problems(Recipe().add("columns.drop", {"columns": []})) == [("s1", "Step 1 \"Drop columns\": 'Columns to drop': choose at least one column")]
+    assert problems(Recipe().add("columns.rename", {"column": "age"})) == [
+        ("s1", "Step 1 \"Rename a column\": 'New name' is not set")
+    ]
+    assert problems(Recipe().add("columns.drop", {"columns": []})) == [
+        ("s1", "Step 1 \"Drop columns\": 'Columns to drop': choose at least one column")
+    ]
 
 
 # -- no false follow-up problems
 
 
 def test_a_broken_step_does_not_accuse_the_steps_that_use_its_column():
-    recipe = Recipe().add("number.arithmetic", {"left": "no", "operation": "add", "number": 1, "to": "sum"}).add("scale.standard", {"columns": ["sum"]})
+    recipe = (
+        Recipe()
+        .add("number.arithmetic", {"left": "no", "operation": "add", "number": 1, "to": "sum"})
+        .add("scale.standard", {"columns": ["sum"]})
+    )
     assert errors(recipe) == ["s1"]
     unknown = Recipe.from_dict(
-        {"steps": [{"id": "s1", "transform": "future.thing", "settings": {"to": "sum"}}, {"id": "s2", "transform": "scale.standard", "settings": {"columns": ["sum"]}}]}
+        {
+            "steps": [
+                {"id": "s1", "transform": "future.thing", "settings": {"to": "sum"}},
+                {"id": "s2", "transform": "scale.standard", "settings": {"columns": ["sum"]}},
+            ]
+        }
     )
     assert errors(unknown) == ["s1"]
-    wrong = Recipe().add("number.arithmetic", {"left": "age", "operation": "root", "to": "sum"}).add("number.negate", {"columns": ["sum"]})
+    wrong = (
+        Recipe()
+        .add("number.arithmetic", {"left": "age", "operation": "root", "to": "sum"})
+        .add("number.negate", {"columns": ["sum"]})
+    )
     assert errors(wrong) == ["s1"]
 
 
@@ -77,14 +107,22 @@ def test_a_broken_rename_lets_the_new_name_pass():
 
 def test_a_broken_group_step_does_not_accuse_later_steps():
     total = {"column": "no", "statistic": "sum", "to": "total"}
-    recipe = Recipe().add("group.aggregate", {"groups": ["city"], "aggregations": [total]}).add("scale.standard", {"columns": ["total"]})
+    recipe = (
+        Recipe()
+        .add("group.aggregate", {"groups": ["city"], "aggregations": [total]})
+        .add("scale.standard", {"columns": ["total"]})
+    )
     assert errors(recipe) == ["s1"]
 
 
 def test_columns_that_the_data_decide_pass():
     hot = Recipe().add("encode.one_hot", {"columns": ["city"]}).add("number.negate", {"columns": ["city_Zürich"]})
     assert errors(hot) == []
-    pivot = Recipe().add("reshape.pivot", {"rows_by": ["name"], "column": "city", "value": "age"}).add("number.negate", {"columns": ["Zürich"]})
+    pivot = (
+        Recipe()
+        .add("reshape.pivot", {"rows_by": ["name"], "column": "city", "value": "age"})
+        .add("number.negate", {"columns": ["Zürich"]})
+    )
     prefix = Recipe().add("reshape.pivot", {"rows_by": ["name"], "column": "city", "value": "age", "prefix": "in_"})
     assert errors(prefix.add("number.negate", {"columns": ["in_Zürich"]})) == []
     assert errors(pivot) == []
@@ -94,8 +132,14 @@ def test_columns_that_the_data_decide_pass():
 
 def test_a_fitted_step_that_the_stand_in_cannot_satisfy_is_no_problem():
     # three invented rows say nothing about the real ones
-    recipe = Recipe().add("rows.filter", {"conditions": [{"column": "age", "test": "is greater than", "value": "1000"}]})
-    recipe = recipe.add("missing.fill_statistic", {"columns": ["age"]}).add("encode.one_hot", {"columns": ["city"]}).add("number.negate", {"columns": ["age"]})
+    recipe = Recipe().add(
+        "rows.filter", {"conditions": [{"column": "age", "test": "is greater than", "value": "1000"}]}
+    )
+    recipe = (
+        recipe.add("missing.fill_statistic", {"columns": ["age"]})
+        .add("encode.one_hot", {"columns": ["city"]})
+        .add("number.negate", {"columns": ["age"]})
+    )
     assert errors(recipe) == []
 
 
@@ -109,7 +153,9 @@ def test_a_missing_input_and_its_columns():
     assert problems(join, both) == []
     assert join.output_schema(both)["people"] == "int64"
     wrong = SCHEMA | {"cities": {"id": "int64"}}
-    assert problems(join, wrong) == [("s1", "Step 1 \"Join another table\": key 'city' is string, but 'id' in the other input is int64.")]
+    assert problems(join, wrong) == [
+        ("s1", "Step 1 \"Join another table\": key 'city' is string, but 'id' in the other input is int64.")
+    ]
     typo = SCHEMA | {"cities": {"idd": "string"}}
     assert problems(join, typo) == [("s1", "Step 1 \"Join another table\": column 'id' is not in the table.")]
 
@@ -124,7 +170,9 @@ def test_learning_before_the_split_warns_about_the_leak():
     early = Recipe().add("text.trim", {"columns": ["name"]}).add(*scale).add(*split)
     [problem] = early.check(SCHEMA)
     assert (problem.step, problem.severity) == ("s2", "warning")
-    assert problem.message == 'Step 2 "Standard scaling": it learns from the test rows too, because the split comes later.'
+    assert (
+        problem.message == 'Step 2 "Standard scaling": it learns from the test rows too, because the split comes later.'
+    )
     assert problem.hint == "Move step 3 in front of it."
     assert Recipe().add(*split).add(*scale).check(SCHEMA) == []
     assert early.edit("s3", enabled=False).check(SCHEMA) == []
@@ -153,7 +201,16 @@ def test_a_changed_input_is_told_as_a_difference():
 
 
 def test_odd_types_and_names_are_no_problem():
-    schema = {"main": {'a"b\'c': "int64", "select": "array<float64>", "größe": "decimal(9, 2)", "z": "timestamp('UTC', 6)", "t": "time", "j": "struct<a: int64>"}}
-    recipe = Recipe().add("columns.drop", {"columns": ['a"b\'c']})
+    schema = {
+        "main": {
+            "a\"b'c": "int64",
+            "select": "array<float64>",
+            "größe": "decimal(9, 2)",
+            "z": "timestamp('UTC', 6)",
+            "t": "time",
+            "j": "struct<a: int64>",
+        }
+    }
+    recipe = Recipe().add("columns.drop", {"columns": ["a\"b'c"]})
     assert recipe.check(schema) == []
     assert list(recipe.output_schema(schema)) == ["select", "größe", "z", "t", "j"]

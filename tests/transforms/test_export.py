@@ -25,7 +25,10 @@ from workspace import Workspace
 
 def story() -> Recipe:
     """What one does with the app store first."""
-    statistics = [{"column": "Sentiment_Polarity", "statistic": "mean", "to": "sentiment"}, {"column": "Sentiment", "statistic": "count", "to": "reviews read"}]
+    statistics = [
+        {"column": "Sentiment_Polarity", "statistic": "mean", "to": "sentiment"},
+        {"column": "Sentiment", "statistic": "count", "to": "reviews read"},
+    ]
     return (
         Recipe(name="app store")
         .add("types.parse_number", {"columns": ["Size", "Installs", "Price"]})
@@ -33,7 +36,10 @@ def story() -> Recipe:
         .add("missing.fill_statistic", {"columns": ["Rating", "Size"], "statistic": "median"})
         .add("scale.clip", {"columns": ["Price", "Reviews"], "method": "quantiles", "lower": 0.01, "upper": 0.99})
         .add("encode.one_hot", {"columns": ["Content Rating", "Type"]})
-        .add("combine.join_summary", {"input": "reviews", "keys": ["App"], "other_keys": ["App"], "statistics": statistics})
+        .add(
+            "combine.join_summary",
+            {"input": "reviews", "keys": ["App"], "other_keys": ["App"], "statistics": statistics},
+        )
         .add("types.parse_date", {"columns": ["Last Updated"], "format": "%B %d, %Y"})
         .add("dates.extract_part", {"column": "Last Updated", "part": "year", "to": "year"})
         .edit("s4", note="prices of 400 $ are jokes")
@@ -51,13 +57,17 @@ def store(tmp_path_factory):
     fitted = story().fit(sources, con)
     expected = fitted.run(sources, con).to_arrow_table()
     assert [len(d.files) for d in (apps, reviews)] == [1, 1]
-    yield SimpleNamespace(fitted=fitted, expected=expected, sources=sources, apps=apps.files[0], reviews=reviews.files[0])
+    yield SimpleNamespace(
+        fitted=fitted, expected=expected, sources=sources, apps=apps.files[0], reviews=reviews.files[0]
+    )
     ws.close()
 
 
 def alone(folder, *arguments):
     """Run Python that cannot see Tilth."""
-    done = subprocess.run([sys.executable, "-I", "-W", "ignore", *map(str, arguments)], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", *map(str, arguments)], cwd=folder, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -70,7 +80,12 @@ def test_the_story_is_worth_comparing(store):
     assert 9_600 < store.expected.num_rows < 9_999
     assert None not in columns["Rating"] and None not in columns["Size"]
     assert max(columns["Size"]) == 100e6 and 5e6 < store.fitted.states["s3"]["Size"] < 30e6
-    assert set(columns["Type_Free"]) == {0, 1} and {"Content Rating_Everyone 10+", "sentiment", "reviews read", "year"} <= set(columns)
+    assert set(columns["Type_Free"]) == {0, 1} and {
+        "Content Rating_Everyone 10+",
+        "sentiment",
+        "reviews read",
+        "year",
+    } <= set(columns)
     assert 500 < sum(v is not None for v in columns["sentiment"]) < 3000
     assert set(columns["year"]) <= set(range(2010, 2019))
 
@@ -88,7 +103,12 @@ def test_pandas_in_a_fresh_process_gives_the_same_table(store, tmp_path):
 def test_exported_pandas_says_which_column_is_missing(store, tmp_path):
     (tmp_path / "prepare.py").write_text(export(store.fitted, "pandas"), encoding="utf-8")
     pq.write_table(pq.read_table(store.apps).drop_columns(["Size"]), tmp_path / "in.parquet")
-    done = subprocess.run([sys.executable, "-I", "prepare.py", "in.parquet", "out.parquet", f"reviews={store.reviews}"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "prepare.py", "in.parquet", "out.parquet", f"reviews={store.reviews}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and done.stderr.startswith("The input has no column ['Size']")
 
 
@@ -102,7 +122,9 @@ def test_the_cells_of_the_notebook_give_the_same_table(store, tmp_path):
     (tmp_path / "input.parquet").symlink_to(store.apps)
     (tmp_path / "reviews.parquet").symlink_to(store.reviews)
     cells = [c["source"] for c in notebook["cells"] if c["cell_type"] == "code"]
-    (tmp_path / "cells.py").write_text(f"for cell in {cells!r}:\n    exec(cell, globals())\ndf.to_parquet('out.parquet')\n{BLIND}", encoding="utf-8")
+    (tmp_path / "cells.py").write_text(
+        f"for cell in {cells!r}:\n    exec(cell, globals())\ndf.to_parquet('out.parquet')\n{BLIND}", encoding="utf-8"
+    )
     alone(tmp_path, "cells.py")
     assert_same(pq.read_table(tmp_path / "out.parquet"), store.expected, where="notebook")
 
@@ -196,7 +218,11 @@ def test_code_that_we_wrote_is_read_back(store, tmp_path):
         path.write_text(export(store.fitted, kind), encoding="utf-8")
         again = read_back(path)
         assert type(again) is FittedRecipe
-        assert again == store.fitted if kind == "pandas" else [s.id for s in again.steps] == ["s1", "s3", "s4", "s5", "s6", "s7", "s8"]
+        assert (
+            again == store.fitted
+            if kind == "pandas"
+            else [s.id for s in again.steps] == ["s1", "s3", "s4", "s5", "s6", "s7", "s8"]
+        )
     notebook = json.loads(export(store.fitted, "notebook"))
     assert FittedRecipe.from_dict(notebook["metadata"]["tilth_recipe"]) == store.fitted
     (tmp_path / "other.py").write_text("print('hello')\n")
@@ -241,7 +267,10 @@ def test_no_column_name_becomes_code(cls):
         before = table(example.before, example.types)
         train = table(example.train, example.types) if example.train else before
         rows = {"main": before.rename_columns([renamed[c] for c in before.column_names])}
-        rows |= {n: (t := table(v, example.types)).rename_columns([renamed[c] for c in t.column_names]) for n, v in example.others.items()}
+        rows |= {
+            n: (t := table(v, example.types)).rename_columns([renamed[c] for c in t.column_names])
+            for n, v in example.others.items()
+        }
         recipe = Recipe(name=name).add(cls.name, settings).edit("s1", note=name)
         fitted = recipe.fit(rows | {"main": train.rename_columns(rows["main"].column_names)}, engine=scratch())
         expected = fitted.run(rows, engine=scratch()).to_arrow_table()
@@ -258,14 +287,21 @@ def test_no_column_name_becomes_code(cls):
         for n, t in rows.items():
             con.register("arrow", t)
             con.execute(f'CREATE TABLE "{n}" AS FROM arrow').fetchall()
-        assert_same(con.execute(export(fitted, "sql")).to_arrow_table(), expected, ordered=example.ordered, where=cls.name)
+        assert_same(
+            con.execute(export(fitted, "sql")).to_arrow_table(), expected, ordered=example.ordered, where=cls.name
+        )
         run_code(export(fitted, "ibis"), "ibis.py")
 
 
 def types_mapper(dtype):
     import pandas as pd
 
-    return {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype(), pa.bool_(): pd.BooleanDtype()}.get(dtype)
+    return {
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.string(): pd.StringDtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }.get(dtype)
 
 
 def test_no_setting_nor_input_name_becomes_code():
@@ -285,7 +321,9 @@ def test_no_setting_nor_input_name_becomes_code():
         fitted = recipe.fit(inputs, engine=scratch())
         expected = fitted.run(inputs, engine=scratch()).to_arrow_table()
         space = run_code(export(fitted, "pandas"), "prepare.py")
-        frame = space["prepare"](rows.to_pandas(types_mapper=types_mapper), {text: inputs[text].to_pandas(types_mapper=types_mapper)})
+        frame = space["prepare"](
+            rows.to_pandas(types_mapper=types_mapper), {text: inputs[text].to_pandas(types_mapper=types_mapper)}
+        )
         assert_same(pa.Table.from_pandas(frame, preserve_index=False), expected, where=text)
         con = connect()
         for name, t in inputs.items():

@@ -25,13 +25,19 @@ def people() -> Previewer:
 
 
 def facts(**columns) -> dict:
-    arrays = {name: values if isinstance(values, pa.Array) else pa.array(values, from_pandas=False) for name, values in columns.items()}
+    arrays = {
+        name: values if isinstance(values, pa.Array) else pa.array(values, from_pandas=False)
+        for name, values in columns.items()
+    }
     return Previewer({"main": pa.table(arrays)}, "t").view(Recipe()).profile()
 
 
 def test_a_view_has_columns_count_and_rows(people):
     view = people.view(Recipe().add(*FILL))
-    assert view.columns == [{"name": "name", "type": "string", "kind": "text"}, {"name": "age", "type": "float64", "kind": "number"}]
+    assert view.columns == [
+        {"name": "name", "type": "string", "kind": "text"},
+        {"name": "age", "type": "float64", "kind": "number"},
+    ]
     assert view.count() == 3
     assert view.rows() == [["ann", 10.0], ["bob", 20.0], [None, 30.0]]
     assert view.rows(1, 1) == [["bob", 20.0]]
@@ -66,7 +72,12 @@ def test_the_key_tells_sources_apart(people):
 
 def test_steps_that_change_cells_only_are_aligned_with_the_rows_before(people):
     base = people.view(Recipe())
-    cells = Recipe().add(*FILL).add("columns.duplicate", {"column": "age", "to": "b"}).add("columns.drop", {"columns": ["name"]})
+    cells = (
+        Recipe()
+        .add(*FILL)
+        .add("columns.duplicate", {"column": "age", "to": "b"})
+        .add("columns.drop", {"columns": ["name"]})
+    )
     assert people.view(cells).aligned == base.aligned
     conditions = [{"column": "age", "test": "is at least", "value": "0"}]
     for step in (
@@ -82,7 +93,9 @@ def test_steps_that_change_cells_only_are_aligned_with_the_rows_before(people):
 def test_pages_of_rows_without_an_order_fit_together():
     n = 3000
     table = pa.table({"k": [f"k{i % n}" for i in range(3 * n)], "v": list(range(3 * n))})
-    recipe = Recipe().add("group.aggregate", {"groups": ["k"], "aggregations": [{"column": "v", "statistic": "sum", "to": "total"}]})
+    recipe = Recipe().add(
+        "group.aggregate", {"groups": ["k"], "aggregations": [{"column": "v", "statistic": "sum", "to": "total"}]}
+    )
     view = Previewer({"main": table}, "t").view(recipe)
     seen = [row for offset in range(0, n, 1000) for row in view.rows(offset, 1000)]
     # i + (i + n) + (i + 2n) = 3i + 3n
@@ -164,17 +177,39 @@ def test_facts_of_extreme_numbers():
 
 
 def test_facts_of_columns_without_a_value():
-    missing = facts(x=pa.array([None, None], pa.float64()), t=pa.array([None, None], pa.string()), d=pa.array([None, None], pa.date32()), b=pa.array([None, None], pa.bool_()), nan=[math.nan, math.inf])
+    missing = facts(
+        x=pa.array([None, None], pa.float64()),
+        t=pa.array([None, None], pa.string()),
+        d=pa.array([None, None], pa.date32()),
+        b=pa.array([None, None], pa.bool_()),
+        nan=[math.nan, math.inf],
+    )
     for name in ("x", "t", "d", "b"):
-        assert (missing[name]["rows"], missing[name]["missing"], missing[name]["distinct"], missing[name]["min"], missing[name]["max"]) == (2, 2, 0, None, None)
+        assert (
+            missing[name]["rows"],
+            missing[name]["missing"],
+            missing[name]["distinct"],
+            missing[name]["min"],
+            missing[name]["max"],
+        ) == (2, 2, 0, None, None)
         assert missing[name].get("values", []) == [] or missing[name]["values"] == [[None, 2]]
         assert "bins" not in missing[name]
     assert (missing["nan"]["missing"], missing["nan"]["min"]) == (1, None)
-    assert facts(x=pa.array([], pa.float64()))["x"] == {"rows": 0, "missing": 0, "distinct": 0, "min": None, "max": None, "mean": None, "values": []}
+    assert facts(x=pa.array([], pa.float64()))["x"] == {
+        "rows": 0,
+        "missing": 0,
+        "distinct": 0,
+        "min": None,
+        "max": None,
+        "mean": None,
+        "values": [],
+    }
 
 
 def test_facts_of_text_and_truth():
-    found = facts(t=["b", "a", "b", None, "it's"], b=[True, False, True, None, True], many=pa.array([f"v{i}" for i in range(5)]))
+    found = facts(
+        t=["b", "a", "b", None, "it's"], b=[True, False, True, None, True], many=pa.array([f"v{i}" for i in range(5)])
+    )
     assert [v for v in found["t"]["values"] if v[0] is not None] == [["b", 2], ["a", 1], ["it's", 1]]
     assert (found["t"]["missing"], found["t"]["distinct"], found["t"]["min"]) == (1, 3, None)
     assert [v for v in found["b"]["values"] if v[0] is not None] == [["true", 3], ["false", 1]]
@@ -202,8 +237,8 @@ def test_facts_of_times():
 
 
 def test_facts_of_other_types_and_odd_names():
-    found = facts(**{'a"b\'c': [1, 2], "select": [[1.5], None], "größe": ["x", "y"]})
-    assert sum(found['a"b\'c']["bins"]) == 2
+    found = facts(**{"a\"b'c": [1, 2], "select": [[1.5], None], "größe": ["x", "y"]})
+    assert sum(found["a\"b'c"]["bins"]) == 2
     assert found["select"] == {"rows": 2, "missing": 1, "distinct": None, "min": None, "max": None, "mean": None}
     assert len(found["größe"]["values"]) == 2
     view = Previewer({"main": PEOPLE}, "t").view(Recipe())
@@ -217,7 +252,16 @@ def test_cells_are_json_values():
         }
     )  # fmt: skip
     row = Previewer({"main": table}, "t").view(Recipe()).rows()[0]
-    assert row == ["9007199254740993", "inf", "2024-01-01 12:00:00", "2024-01-01", "[1, 2]", '{"a": "ü"}', "y" * 300 + "…", True]
+    assert row == [
+        "9007199254740993",
+        "inf",
+        "2024-01-01 12:00:00",
+        "2024-01-01",
+        "[1, 2]",
+        '{"a": "ü"}',
+        "y" * 300 + "…",
+        True,
+    ]
 
 
 def test_every_error_is_ours(people):

@@ -21,7 +21,13 @@ def data(request):
     rng = np.random.default_rng(request.param)
 
     def make(rows: int):
-        columns = [rng.normal(50, 12, rows), rng.lognormal(0, 2, rows), rng.integers(-5, 6, rows).astype(float), np.full(rows, 3.25), rng.normal(1e-9, 1e-10, rows)]
+        columns = [
+            rng.normal(50, 12, rows),
+            rng.lognormal(0, 2, rows),
+            rng.integers(-5, 6, rows).astype(float),
+            np.full(rows, 3.25),
+            rng.normal(1e-9, 1e-10, rows),
+        ]
         table = np.column_stack(columns)
         table[rng.random(table.shape) < 0.15] = np.nan
         table[0] = np.nan_to_num(table[0], nan=1.0)
@@ -40,7 +46,15 @@ def ours(step: str, settings: dict, train: np.ndarray, new: np.ndarray) -> np.nd
     return np.column_stack([found[c].to_numpy(zero_copy_only=False) for c in COLUMNS]).astype(float)
 
 
-@pytest.mark.parametrize("step, theirs", [("standard", "StandardScaler"), ("min_max", "MinMaxScaler"), ("robust", "RobustScaler"), ("max_abs", "MaxAbsScaler")])
+@pytest.mark.parametrize(
+    "step, theirs",
+    [
+        ("standard", "StandardScaler"),
+        ("min_max", "MinMaxScaler"),
+        ("robust", "RobustScaler"),
+        ("max_abs", "MaxAbsScaler"),
+    ],
+)
 def test_scalers(step, theirs, data):
     train, new = data
     expected = getattr(preprocessing, theirs)().fit(train).transform(new)
@@ -51,7 +65,9 @@ def test_scalers(step, theirs, data):
 def test_imputers(statistic, data):
     train, new = data
     expected = impute.SimpleImputer(strategy=statistic).fit(train).transform(new)
-    np.testing.assert_allclose(ours("missing.fill_statistic", {"statistic": statistic}, train, new), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        ours("missing.fill_statistic", {"statistic": statistic}, train, new), expected, rtol=1e-12
+    )
 
 
 def test_most_frequent_number(data):
@@ -73,7 +89,11 @@ def words(request):
 
 
 def run_words(step: str, settings: dict, train, new) -> pa.Table:
-    fitted = Recipe().add(step, {"columns": ["c"], **settings}).fit(pa.table({"c": pa.array(train, pa.string())}), engine=scratch())
+    fitted = (
+        Recipe()
+        .add(step, {"columns": ["c"], **settings})
+        .fit(pa.table({"c": pa.array(train, pa.string())}), engine=scratch())
+    )
     return fitted.run(pa.table({"c": pa.array(new, pa.string())}), engine=scratch()).to_arrow_table()
 
 
@@ -85,7 +105,9 @@ def column(values) -> np.ndarray:
 def test_one_hot(words, drop_first):
     train, new = words
     known = [v for v in train if v is not None]
-    encoder = preprocessing.OneHotEncoder(handle_unknown="ignore", drop="first" if drop_first else None, sparse_output=False).fit(column(known))
+    encoder = preprocessing.OneHotEncoder(
+        handle_unknown="ignore", drop="first" if drop_first else None, sparse_output=False
+    ).fit(column(known))
     expected = np.zeros((len(new), len(encoder.get_feature_names_out())))
     present = np.array([v is not None for v in new])
     with np.testing.suppress_warnings() as quiet:
@@ -98,11 +120,15 @@ def test_one_hot(words, drop_first):
 
 def test_ordinal(words):
     train, new = words
-    encoder = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(column([v for v in train if v is not None]))
+    encoder = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(
+        column([v for v in train if v is not None])
+    )
     expected = [None if v is None else int(encoder.transform(column([v]))[0, 0]) for v in new]
     found = run_words("encode.ordinal", {"unseen": "missing"}, train, new)["c"].to_pylist()
     assert found == [None if v == -1 else v for v in expected]
-    assert run_words("encode.ordinal", {"unseen": "-1"}, train, new)["c"].to_pylist() == [-1 if v is None else v for v in expected]
+    assert run_words("encode.ordinal", {"unseen": "-1"}, train, new)["c"].to_pylist() == [
+        -1 if v is None else v for v in expected
+    ]
 
 
 def test_most_frequent_text(words):
@@ -110,4 +136,6 @@ def test_most_frequent_text(words):
     counts = {v: list(train).count(v) for v in train if v is not None}
     most = min((-n, v) for v, n in counts.items())[1]  # ties go to the smallest, as in scikit-learn
     assert impute.SimpleImputer(strategy="most_frequent", missing_values=None).fit(column(train)).statistics_[0] == most
-    assert run_words("missing.fill_most_frequent", {}, train, new)["c"].to_pylist() == [most if v is None else v for v in new]
+    assert run_words("missing.fill_most_frequent", {}, train, new)["c"].to_pylist() == [
+        most if v is None else v for v in new
+    ]

@@ -60,7 +60,9 @@ def test_only_what_the_data_show_is_proposed(view):
     genre = [s.transform for s in proposals(view, "genre")]
     assert "types.parse_number" not in genre and "types.parse_date" not in genre and "missing.drop_rows" not in genre
     assert "number.log1p" not in [s.transform for s in proposals(view, "rating")]
-    long_tail = for_column("n", "number", {"rows": 9, "missing": 0, "distinct": 9, "min": 0.0, "bins": [9] + [0] * 19}, [])
+    long_tail = for_column(
+        "n", "number", {"rows": 9, "missing": 0, "distinct": 9, "min": 0.0, "bins": [9] + [0] * 19}, []
+    )
     assert "number.log1p" in [s.transform for s in long_tail]
     assert proposals(view, "none") == [s for s in proposals(view, "none") if s.why == "every value is missing"]
     assert proposals(view, "rating")[0].why == "1 of 4 rows are missing"

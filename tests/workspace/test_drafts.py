@@ -12,7 +12,12 @@ ONE = Recipe(name="clean").dump() | {"sources": {"main": "apps@1"}}
 
 
 def steps(*names: str) -> dict:
-    return ONE | {"steps": [{"id": f"s{i}", "transform": n, "version": 1, "enabled": True, "note": "", "settings": {}} for i, n in enumerate(names, 1)]}
+    return ONE | {
+        "steps": [
+            {"id": f"s{i}", "transform": n, "version": 1, "enabled": True, "note": "", "settings": {}}
+            for i, n in enumerate(names, 1)
+        ]
+    }
 
 
 def made(draft) -> list[str]:

@@ -17,8 +17,8 @@ from transforms import FittedRecipe, Recipe
 from transforms.errors import ColumnNotFound, NotFound
 from workspace import Workspace, sql, tables
 from workspace.doctor import clear
-from workspace.runs import Cancelled
 from workspace.running import fit_on, run_recipe
+from workspace.runs import Cancelled
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 600_000
@@ -35,7 +35,9 @@ HEAVY = (
 @pytest.fixture
 def ws(tmp_workspace):
     with sql.connection() as con:
-        tmp_workspace.datasets.write("t", con.sql("SELECT * FROM (VALUES (1, 10.0), (2, NULL), (3, 30.0)) v(id, x)"), lineage={})
+        tmp_workspace.datasets.write(
+            "t", con.sql("SELECT * FROM (VALUES (1, 10.0), (2, NULL), (3, 30.0)) v(id, x)"), lineage={}
+        )
     return tmp_workspace
 
 
@@ -63,7 +65,12 @@ def test_the_result_is_a_dataset_with_its_origin(ws):
     assert lineage["from"] == [{"kind": "dataset", "ref": "t@1"}]
     assert FittedRecipe.from_dict(lineage["fitted_recipe"]) == done.fitted
     assert done.fitted.states == {"s1": {"x": 20.0}}
-    assert {k: done.fitted.fitted_on[k] for k in ("dataset", "version", "rows", "inputs")} == {"dataset": "t", "version": 1, "rows": 3, "inputs": {"main": "t@1"}}
+    assert {k: done.fitted.fitted_on[k] for k in ("dataset", "version", "rows", "inputs")} == {
+        "dataset": "t",
+        "version": 1,
+        "rows": 3,
+        "inputs": {"main": "t@1"},
+    }
     arrows = ws.lineage.of("dataset", "fill result@1")
     assert any("t@1" in str(a) for a in arrows)
 
@@ -78,18 +85,24 @@ def test_the_same_again_makes_no_new_version(ws):
 def test_a_fitted_recipe_runs_with_the_states_it_has(ws):
     fitted = run_recipe(ws, FILL, {"main": "t"}).fitted
     with sql.connection() as con:
-        new = ws.datasets.write("new", con.sql("SELECT 9 AS id, NULL::DOUBLE AS x UNION ALL SELECT 10, 100.0"), lineage={})
+        new = ws.datasets.write(
+            "new", con.sql("SELECT 9 AS id, NULL::DOUBLE AS x UNION ALL SELECT 10, 100.0"), lineage={}
+        )
         assert fit_on(fitted, {"main": new}, con) is fitted
     done = run_recipe(ws, fitted, {"main": "new"}, output="scored")
     assert rows(done.dataset) == [(9, 20.0), (10, 100.0)]
     more = FittedRecipe.model_validate(fitted.add("scale.max_abs", {"columns": ["x"]}).dump())
-    assert run_recipe(ws, more, {"main": "new"}, output="again").fitted.states["s1"] == {"x": 100.0}, "a new step: all is fitted again"
+    assert run_recipe(ws, more, {"main": "new"}, output="again").fitted.states["s1"] == {"x": 100.0}, (
+        "a new step: all is fitted again"
+    )
 
 
 def test_a_join_names_both_inputs(ws):
     with sql.connection() as con:
         ws.datasets.write("names", con.sql("SELECT 1 AS id, 'ann' AS name"), lineage={})
-    recipe = Recipe(name="j").add("combine.join", {"input": "who", "keys": ["id"], "other_keys": ["id"], "how": "inner"})
+    recipe = Recipe(name="j").add(
+        "combine.join", {"input": "who", "keys": ["id"], "other_keys": ["id"], "how": "inner"}
+    )
     done = run_recipe(ws, recipe, {"main": "t", "who": "names"})
     assert rows(done.dataset) == [(1, 10.0, "ann")]
     assert [o["ref"] for o in done.dataset.lineage["from"]] == ["t@1", "names@1"]
@@ -115,17 +128,27 @@ def test_a_run_says_how_far_it_is(ws):
     def work(handle):
         progress = handle.progress
         handle.progress = lambda share=None, message=None: (seen.append((share, message)), progress(share, message))
-        return {"ref": run_recipe(ws, FILL.add("number.negate", {"columns": ["x"]}), {"main": "t"}, handle=handle).dataset.ref}
+        return {
+            "ref": run_recipe(
+                ws, FILL.add("number.negate", {"columns": ["x"]}), {"main": "t"}, handle=handle
+            ).dataset.ref
+        }
 
     run = ws.runs.wait(ws.runs.start("recipe", "Run fill", work).id, 60)
     assert (run.state, run.outcome) == ("done", {"ref": "fill result@1"})
-    assert seen == [(0.0, "Step 1 of 2: Fill missing numbers"), (0.3, "Step 2 of 2: Change the sign"), (0.6, "Writing the result of 2 steps")]
+    assert seen == [
+        (0.0, "Step 1 of 2: Fill missing numbers"),
+        (0.3, "Step 2 of 2: Change the sign"),
+        (0.6, "Writing the result of 2 steps"),
+    ]
 
 
 @pytest.mark.parametrize("moment", ["Step 1", "Step 3", "Writing"])
 def test_a_cancelled_run_keeps_nothing(ws, moment):
     with sql.connection() as con:
-        ws.datasets.write("big", con.sql("SELECT range::DOUBLE AS x, 'name ' || range AS name FROM range(300000)"), lineage={})
+        ws.datasets.write(
+            "big", con.sql("SELECT range::DOUBLE AS x, 'name ' || range AS name FROM range(300000)"), lineage={}
+        )
     before = parquet_files(ws)
     run_id = None
 
@@ -151,12 +174,17 @@ def test_a_cancelled_run_keeps_nothing(ws, moment):
 
 def test_a_cancel_during_the_query_interrupts_it(ws):
     with sql.connection() as con:
-        ws.datasets.write("big", con.sql(f"SELECT range::DOUBLE AS x, 'name ' || range AS name FROM range({ROWS})"), lineage={})
+        ws.datasets.write(
+            "big", con.sql(f"SELECT range::DOUBLE AS x, 'name ' || range AS name FROM range({ROWS})"), lineage={}
+        )
     writes = threading.Event()
 
     def work(handle):
         progress = handle.progress
-        handle.progress = lambda share, message: (progress(share, message), message.startswith("Writing") and writes.set())
+        handle.progress = lambda share, message: (
+            progress(share, message),
+            message.startswith("Writing") and writes.set(),
+        )
         return run_recipe(ws, HEAVY, {"main": "big"}, output="out", handle=handle)
 
     run = ws.runs.start("recipe", "Heavy", work)
@@ -208,7 +236,12 @@ def test_kill_in_the_middle_of_a_run_leaves_before_or_after(ws, big):
     seen = set()
     for delay in (0.0, 0.2, 0.4, 0.7, 1.1):
         before = [v.ref for v in ws.datasets.versions("out")]
-        process = subprocess.Popen([sys.executable, "-c", RUN_IT, str(ws.root), str(big / "heavy.json")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN_IT, str(ws.root), str(big / "heavy.json")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout.readline() == "ready\n"
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
@@ -225,7 +258,9 @@ def test_kill_in_the_middle_of_a_run_leaves_before_or_after(ws, big):
         clear(again)
         assert parquet_files(again) == named_files(again)
         assert list((again.root / "tmp").iterdir()) == []
-        assert {Path(f).name for f in tables.active_files(Path(newest.files[0]).parent)} == {Path(f).name for f in newest.files}
+        assert {Path(f).name for f in tables.active_files(Path(newest.files[0]).parent)} == {
+            Path(f).name for f in newest.files
+        }
         if after != before:
             run_recipe(again, FILL, {"main": "t"}, output="out")
         again.close()
@@ -235,13 +270,25 @@ def test_kill_in_the_middle_of_a_run_leaves_before_or_after(ws, big):
 @pytest.mark.slow
 def test_kill_in_the_middle_of_tilth_run_leaves_the_old_file_or_the_new(ws, big):
     output, state = big / "out.parquet", big / "out.parquet.recipe.json"
-    command = [sys.executable, "-c", "import cli; cli.main()", "run", str(big / "heavy.json"), "--input", str(big / "big.parquet"), "--output", str(output)]
+    command = [
+        sys.executable,
+        "-c",
+        "import cli; cli.main()",
+        "run",
+        str(big / "heavy.json"),
+        "--input",
+        str(big / "big.parquet"),
+        "--output",
+        str(output),
+    ]
     environment = os.environ | {"TILTH_WORKSPACE": str(ws.root), "PYTHONPATH": str(ROOT)}
     seen = set()
     for delay in (0.0, 0.1, 0.3, 0.6, 1.0):
         output.write_bytes(b"old")
         state.write_text('{"old": true}')
-        process = subprocess.Popen(command, cwd=big, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, cwd=big, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
         while not (line := process.stderr.readline()).startswith("Step 1") and line:
             pass
         time.sleep(delay)
