@@ -123,7 +123,9 @@ def sql_fit(data: str, state: str, out: str) -> float:
     source = PARSED.format(data=data)
     rating, size = con.execute(f'SELECT median("Rating"), median("Size") FROM ({source})').fetchall()[0]
     quantiles = "quantile_cont({0}, 0.01), quantile_cont({0}, 0.99)"
-    low, high, *_ = con.execute(f"""SELECT {quantiles.format('"Reviews"::DOUBLE')}, {quantiles.format('"Price"')} FROM ({source})""").fetchall()[0]
+    low, high, *_ = con.execute(
+        f"""SELECT {quantiles.format('"Reviews"::DOUBLE')}, {quantiles.format('"Price"')} FROM ({source})"""
+    ).fetchall()[0]
     con.execute(
         f"""SELECT avg(r), stddev_pop(r), avg(g), stddev_pop(g) FROM (SELECT greatest(least("Reviews"::DOUBLE, {high}), {low}) AS r,
             coalesce("Rating", {rating}) AS g FROM '{data}')"""
@@ -138,7 +140,13 @@ def polars_steps(frame, s: dict):
     def number(column: str):
         text = pl.col(column).str.replace_all(",", "", literal=True)
         parts = text.str.extract_groups(PARSE.replace("(", "(?<n>", 1).replace("([k", "(?<u>[k"))
-        scale = parts.struct.field("u").str.to_lowercase().replace_strict({"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12, "%": 0.01}, default=1.0, return_dtype=pl.Float64)
+        scale = (
+            parts.struct.field("u")
+            .str.to_lowercase()
+            .replace_strict(
+                {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12, "%": 0.01}, default=1.0, return_dtype=pl.Float64
+            )
+        )
         return (parts.struct.field("n").cast(pl.Float64) * scale).alias(column)
 
     frame = frame.with_columns([number(c) for c in COLUMNS])
@@ -146,9 +154,13 @@ def polars_steps(frame, s: dict):
         return frame
     clip, scale = s["s3"], s["s4"]
     frame = frame.with_columns(pl.col("Rating").fill_null(s["s2"]["Rating"]), pl.col("Size").fill_null(s["s2"]["Size"]))
-    frame = frame.with_columns(pl.col(c).cast(pl.Float64).clip(clip[c]["low"], clip[c]["high"]) for c in ("Reviews", "Price"))
+    frame = frame.with_columns(
+        pl.col(c).cast(pl.Float64).clip(clip[c]["low"], clip[c]["high"]) for c in ("Reviews", "Price")
+    )
     frame = frame.with_columns((pl.col(c) - scale[c]["centre"]) / scale[c]["width"] for c in ("Reviews", "Rating"))
-    hot = [(pl.col("Content Rating") == v).fill_null(False).cast(pl.Int64).alias(f"Content Rating_{v}") for v in RATINGS]
+    hot = [
+        (pl.col("Content Rating") == v).fill_null(False).cast(pl.Int64).alias(f"Content Rating_{v}") for v in RATINGS
+    ]
     frame = frame.with_columns(hot).drop("Content Rating")
     frame = frame.with_columns(pl.col("Last Updated").dt.year().cast(pl.Int64).alias("year"))
     installs = pl.when(pl.col("Installs") != 0).then(pl.col("Installs"))
@@ -168,11 +180,23 @@ def polars_fit(data: str, state: str, out: str) -> float:
 
     begun = time.perf_counter()
     parsed = polars_steps(pl.scan_parquet(data), {})
-    quantiles = [pl.col(c).cast(pl.Float64).quantile(q, "linear").alias(f"{c}{q}") for c in ("Reviews", "Price") for q in (0.01, 0.99)]
-    one = parsed.select(pl.col("Rating").median(), pl.col("Size").median(), *quantiles).collect(engine="streaming").row(0, named=True)
+    quantiles = [
+        pl.col(c).cast(pl.Float64).quantile(q, "linear").alias(f"{c}{q}")
+        for c in ("Reviews", "Price")
+        for q in (0.01, 0.99)
+    ]
+    one = (
+        parsed.select(pl.col("Rating").median(), pl.col("Size").median(), *quantiles)
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
     clipped = pl.col("Reviews").cast(pl.Float64).clip(one["Reviews0.01"], one["Reviews0.99"])
     filled = pl.col("Rating").fill_null(one["Rating"])
-    scaled = [f(x) for x in (clipped, filled) for f in (lambda x: x.mean().name.suffix("_m"), lambda x: x.std(ddof=0).name.suffix("_s"))]
+    scaled = [
+        f(x)
+        for x in (clipped, filled)
+        for f in (lambda x: x.mean().name.suffix("_m"), lambda x: x.std(ddof=0).name.suffix("_s"))
+    ]
     pl.scan_parquet(data).select(scaled).collect(engine="streaming")
     pl.scan_parquet(data).select(pl.col("Content Rating").unique().sort()).collect()
     return time.perf_counter() - begun
@@ -203,7 +227,9 @@ def preview(data: str, state: str, out: str) -> dict:
 
     long = recipe()
     for n in range(4):
-        long = long.add("number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"})
+        long = long.add(
+            "number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"}
+        )
     previewer = Previewer({"main": data}, data)
     begun = time.perf_counter()
     previewer.view(long).rows(0, 100)
@@ -211,9 +237,15 @@ def preview(data: str, state: str, out: str) -> dict:
     found: dict[str, list[float]] = {"cheap": [], "fitted": [], "filter": [], "page 1,000,000": [], "facts": []}
     for n in range(20):
         steps = {
-            "cheap": ("number.arithmetic", {"left": "Rating", "operation": "add", "number": float(n), "to": "one more"}),
+            "cheap": (
+                "number.arithmetic",
+                {"left": "Rating", "operation": "add", "number": float(n), "to": "one more"},
+            ),
             "fitted": ("scale.min_max", {"columns": [f"more{n % 4}"]}),
-            "filter": ("rows.filter", {"conditions": [{"column": "Rating", "test": "is at least", "value": f"{n / 100}"}]}),
+            "filter": (
+                "rows.filter",
+                {"conditions": [{"column": "Rating", "test": "is at least", "value": f"{n / 100}"}]},
+            ),
         }
         for kind, step in steps.items():
             if kind == "fitted" and n >= 4:
@@ -229,7 +261,11 @@ def preview(data: str, state: str, out: str) -> dict:
             begun = time.perf_counter()
             view.profile(list(view.schema)[:10])
             found["facts"].append(time.perf_counter() - begun)
-    return {"cold, all four fits": cold} | {k: statistics.median(v) for k, v in found.items()} | {"cheap, slowest": max(found["cheap"])}
+    return (
+        {"cold, all four fits": cold}
+        | {k: statistics.median(v) for k, v in found.items()}
+        | {"cheap, slowest": max(found["cheap"])}
+    )
 
 
 def record(data: str, state: str, out: str) -> dict:
@@ -241,7 +277,9 @@ def record(data: str, state: str, out: str) -> dict:
     sample = con.sql(f"FROM '{data}' LIMIT 5000").to_arrow_table()
     long = Recipe.from_dict(recipe().remove("s8").dump())
     for n in range(13):
-        long = long.add("number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"})
+        long = long.add(
+            "number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"}
+        )
     fitted = long.fit(sample)
     rows = sample.slice(0, 1000).to_pylist()
     begun = time.perf_counter()
@@ -252,7 +290,12 @@ def record(data: str, state: str, out: str) -> dict:
         begun = time.perf_counter()
         fitted.transform_record(row)
         times.append(time.perf_counter() - begun)
-    return {"steps": len(fitted.steps), "first": first, "median": statistics.median(times), "p95": statistics.quantiles(times, n=20)[18]}
+    return {
+        "steps": len(fitted.steps),
+        "first": first,
+        "median": statistics.median(times),
+        "p95": statistics.quantiles(times, n=20)[18],
+    }
 
 
 def one(what: str, data: str, state: str, out: str) -> None:
@@ -266,7 +309,9 @@ def one(what: str, data: str, state: str, out: str) -> None:
 
 
 def asked(what: str, *arguments: str) -> dict:
-    done = subprocess.run([sys.executable, "-W", "ignore", __file__, "--one", what, *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--one", what, *arguments], capture_output=True, text=True
+    )
     if done.returncode:
         return {"seconds": float("nan"), "megabytes": float("nan"), "error": done.stderr.strip().splitlines()[-1:]}
     return json.loads(done.stdout.splitlines()[-1])
@@ -282,7 +327,10 @@ def compare(kind: str, ways: list[str], repeat: int, data: str, state: str, fold
     for way, results in found.items():
         seconds, memory = (statistics.median(r[k] for r in results) for k in ("seconds", "megabytes"))
         spread = "/".join(f"{r['seconds']:.2f}" for r in results)
-        print(f"{kind:4} {way:7} {seconds:8.2f} s  {memory:7,.0f} MB  {seconds / floor:5.2f} x SQL   ({spread}) {results[0].get('error', '')}", flush=True)
+        print(
+            f"{kind:4} {way:7} {seconds:8.2f} s  {memory:7,.0f} MB  {seconds / floor:5.2f} x SQL   ({spread}) {results[0].get('error', '')}",
+            flush=True,
+        )
 
 
 def same(ways: list[str], folder: Path) -> None:
@@ -290,13 +338,29 @@ def same(ways: list[str], folder: Path) -> None:
     from transforms.engines import connect
 
     con = connect()
-    numbers = ["Rating", "Reviews", "Size", "Installs", "Price", "year", "per_install", *(f"Content Rating_{v}" for v in RATINGS)]
+    numbers = [
+        "Rating",
+        "Reviews",
+        "Size",
+        "Installs",
+        "Price",
+        "year",
+        "per_install",
+        *(f"Content Rating_{v}" for v in RATINGS),
+    ]
     sums = ", ".join(f'count("{c}"), sum("{c}"::DOUBLE)' for c in numbers)
-    totals = {way: con.execute(f"SELECT count(*), {sums} FROM '{folder / way}.parquet'").fetchall()[0] for way in ways if (folder / f"{way}.parquet").exists()}
+    totals = {
+        way: con.execute(f"SELECT count(*), {sums} FROM '{folder / way}.parquet'").fetchall()[0]
+        for way in ways
+        if (folder / f"{way}.parquet").exists()
+    }
     floor = totals["sql"]
     for way, total in totals.items():
         equal = all(abs(a - b) <= 1e-6 * max(1.0, abs(b)) for a, b in zip(total, floor, strict=True))
-        print(f"output of {way}: {total[0]:,} rows, {'equal to the SQL' if equal else f'DIFFERENT: {total} {floor}'}", flush=True)
+        print(
+            f"output of {way}: {total[0]:,} rows, {'equal to the SQL' if equal else f'DIFFERENT: {total} {floor}'}",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ def bury(publisher: Publisher, group: Group, values: tuple, packed: bytes, at: i
     """Write a tombstone at `at` (microseconds); with `hard` take the key out of the online file as well."""
     import pyarrow as pa
 
-    columns = {k.name: pa.array([v], intake._arrow_type(k.type)) for k, v in zip(group.keys, values, strict=True)}
+    columns = {k.name: pa.array([v], intake.arrow_type(k.type)) for k, v in zip(group.keys, values, strict=True)}
     columns[group.event_time] = pa.array([at], pa.timestamp("us", "UTC"))
     names = [q.ident(c) for c in columns]
     names += [f"CAST(NULL AS {SQL_TYPES[f.type]}) AS {q.ident(f.name)}" for f in group.features]

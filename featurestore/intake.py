@@ -81,10 +81,14 @@ class Batch:
 
 
 @contextmanager
-def opened(ws, table) -> Iterator[Batch]:
-    """Give the batch of an Arrow table or reader, pandas or Polars frame, DuckDB relation, path, dataset, or records."""
+def opened(ws, table, con=None) -> Iterator[Batch]:
+    """Give the batch of an Arrow table or reader, pandas or Polars frame, DuckDB relation, path, dataset, or records.
+
+    Args:
+        con: a connection that has no `batch` yet; default: a new one.
+    """
     with ExitStack() as stack:
-        con = stack.enter_context(q.connection())
+        con = con or stack.enter_context(q.connection())
         batch = Batch(con, {})
         table = _as_view(ws, table, batch, stack)
         described = con.execute("DESCRIBE batch").fetchall()
@@ -365,7 +369,7 @@ def records_table(group: Group, records: Sequence[Mapping]):
             columns[name].append(value)
     if problems:
         raise BatchRejected(group.name, problems[:MOST_PROBLEMS], len(records))
-    return pa.table({name: pa.array(values, _arrow_type(wanted[name])) for name, values in columns.items()})
+    return pa.table({name: pa.array(values, arrow_type(wanted[name])) for name, values in columns.items()})
 
 
 def _key_type(records: Sequence[Mapping], name: str) -> str:
@@ -382,7 +386,8 @@ def _key_type(records: Sequence[Mapping], name: str) -> str:
     return "string"
 
 
-def _arrow_type(kind: str):
+def arrow_type(kind: str):
+    """Return the Arrow type that we keep one of our types as."""
     import pyarrow as pa
 
     return {

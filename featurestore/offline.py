@@ -6,7 +6,6 @@ of the row in the order of writing. Readers open exactly the Delta version that 
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 from featurestore.groups import SQL_TYPES, Column, Group
@@ -15,20 +14,60 @@ from workspace import tables
 
 SMALL_FILE_BYTES = 4_000_000
 MOST_SMALL_FILES = 64
+MOST_KNOWN = 256
 
 
 def folder(root: Path, group: Group) -> Path:
     return root / "tables" / "features" / f"{group.name}-{group.id}"
 
 
-@functools.lru_cache(maxsize=256)
-def _files(folder: str, table_version: int) -> tuple[str, ...]:
-    return tuple(tables.active_files(folder, table_version))
+# (folder, when the group was made, Delta version) → files; a version never changes, but a dropped group's folder may return
+_known_files: dict[tuple, tuple[str, ...]] = {}
 
 
 def files(root: Path, group: Group) -> tuple[str, ...]:
     """Return the Parquet files that a reader of this group opens."""
-    return _files(str(folder(root, group)), group.table_version) if group.table_version >= 0 else ()
+    if group.table_version < 0:
+        return ()
+    found = _known_files.get(_place(root, group, group.table_version))
+    if found is None:
+        found = tuple(tables.active_files(folder(root, group), group.table_version))
+        _remember(_place(root, group, group.table_version), found)
+    return found
+
+
+def appended(root: Path, group: Group, new: list[tables.NewFile], table_version: int) -> None:
+    """Note that a Delta version has the group's files and these behind, so that nobody here needs to open its log."""
+    added = (str(folder(root, group) / file.name) for file in new)
+    _remember(_place(root, group, table_version), (*files(root, group), *added))
+
+
+def _place(root: Path, group: Group, table_version: int) -> tuple:
+    return str(folder(root, group)), group.created_at, table_version
+
+
+def _remember(place: tuple, found: tuple[str, ...]) -> None:
+    while len(_known_files) >= MOST_KNOWN:
+        _known_files.pop(next(iter(_known_files), None), None)
+    _known_files[place] = found
+
+
+def schema(group: Group):
+    """Return the Arrow schema of the group's files."""
+    import pyarrow as pa
+
+    from featurestore.intake import arrow_type
+
+    fields = {key.name: arrow_type(key.type) for key in group.keys}
+    fields[group.event_time] = arrow_type("timestamp")
+    fields |= {feature.name: arrow_type(feature.type) for feature in group.features}
+    fields |= {
+        "written_at": arrow_type("timestamp"),
+        "version": pa.int64(),
+        "is_deleted": pa.bool_(),
+        "_seq": pa.int64(),
+    }
+    return pa.schema(list(fields.items()))
 
 
 def select(root: Path, group: Group, *, version: int | None = None, as_of_us: int | None = None, features=None) -> str:
@@ -80,19 +119,22 @@ def _empty(group: Group, features: list[Column]) -> str:
     return f"SELECT {', '.join(columns)} WHERE false"
 
 
-def compact(root: Path, group: Group, con) -> int | None:
+def compact(root: Path, group: Group) -> int | None:
     """Merge the small files that many single writes leave into one; return the new Delta version, or None.
 
     The old files stay, older Delta versions name them.
     """
+    if len(files(root, group)) <= MOST_SMALL_FILES:
+        return None
     small = [p for p in files(root, group) if Path(p).stat().st_size < SMALL_FILE_BYTES]
     if len(small) <= MOST_SMALL_FILES:
         return None
     merged = f"SELECT * FROM read_parquet({q.texts(small)}, union_by_name = true)"
     where = folder(root, group)
-    schema = tables.schema_of(con, merged)
-    new = tables.write_files(con, merged, where)
-    return tables.commit(where, new, "append", schema, {"tilth": "compact"}, removed=[Path(p).name for p in small])
+    with q.connection() as con:
+        new = tables.write_files(con, merged, where)
+    about, names = {"tilth": "compact"}, [Path(path).name for path in small]
+    return tables.commit(where, new, "append", schema(group), about, removed=names)
 
 
 def roll_back(root: Path, group: Group) -> int:

@@ -2,8 +2,9 @@
 
 Group by group (several ASOF joins in one statement take the memory of all of them), only keys and times of the labels go
 into the join, and the features come back in label order: label columns are never touched, rows never multiplied.
-Two rows of one key with one event time are ordered by who was written later. Where the catalog knows that a group has no
-such pair, the join is a bare ASOF JOIN on the event time; else it is one on (event time, row number) packed in a HUGEINT.
+Only keys and times of the features go through the ASOF JOIN as well: it sorts what it is given, and the features of the
+few rows found are fetched by a hash join behind it. Two rows of one key with one event time are ordered by who was written
+later; a group of which the catalog knows that it has no such pair is spared that look.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ from workspace import sql as q
 
 if TYPE_CHECKING:
     from workspace.runs import RunHandle
-
-ROWS_MOST = 2**40  # rows that a group can ever hold: leaves 87 bits for the event time
 
 
 class NaiveTimeWarning(UserWarning):
@@ -148,17 +147,22 @@ def _each_feature(con, root: Path, part: Wanted, keys: list[str], moment: str, a
 
 def _asof(con, group: Group, source: str, keys: list[str], moment: str, picked: str):
     labels = ", ".join(f"{key} AS k{i}" for i, key in enumerate(keys))
-    event = f"f.{q.ident(group.event_time)}"
-    on = [f"l.k{i} = f.{q.ident(key.name)}" for i, key in enumerate(group.keys)]
-    if group.may_tie:
-        later = f"CAST(epoch_us({event}) AS HUGEINT) * {ROWS_MOST} + f._seq"
-        on.append(f"(CAST(epoch_us(l.t) AS HUGEINT) + 1) * {ROWS_MOST} - 1 >= {later}")
-    else:
-        on.append(f"l.t >= {event}")
+    names = ", ".join(map(q.ident, group.key_names))
+    event = q.ident(group.event_time)
+    same_key = " AND ".join(f"l.k{i} = f.{q.ident(key.name)}" for i, key in enumerate(group.keys))
     statement = (
-        f"SELECT {picked} FROM (SELECT row, {labels}, {moment} AS t FROM spine) l "
-        f"ASOF LEFT JOIN ({source}) f ON {' AND '.join(on)} ORDER BY l.row"
+        f"WITH times AS MATERIALIZED (SELECT l.*, f.{event} AS event FROM (SELECT row, {labels}, {moment} AS t FROM spine) l "
+        f"ASOF LEFT JOIN (SELECT {names}, {event} FROM ({source})) f ON {same_key} AND l.t >= f.{event}) "
     )
+    same_record = f"{same_key} AND l.event = f.{event}"
+    if group.may_tie:
+        statement += (
+            "SELECT * FROM (SELECT l.row, any_value(l.t) AS t, max(f._seq) AS seq FROM times l "
+            f"LEFT JOIN (SELECT {names}, {event}, _seq FROM ({source})) f ON {same_record} GROUP BY l.row)"
+        )
+        statement = f"SELECT {picked} FROM ({statement}) l LEFT JOIN ({source}) f ON l.seq = f._seq ORDER BY l.row"
+    else:
+        statement += f"SELECT {picked} FROM times l LEFT JOIN ({source}) f ON {same_record} ORDER BY l.row"
     return con.sql(statement).to_arrow_table()
 
 

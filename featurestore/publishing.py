@@ -97,7 +97,7 @@ class Publisher:
                 )
                 records = self.online_records(con, typed, scan, unique=facts.unique_keys)
                 if group.offline:
-                    done = self._commit(group, done, new, tables.schema_of(con, rows_sql))
+                    done = self._commit(group, done, new, offline.schema(typed))
                     kept = True
                     if group.online:
                         self._write_online(group, version, records)
@@ -121,6 +121,7 @@ class Publisher:
             except BaseException as error:
                 self.take_back(group, error)
                 raise
+        offline.appended(self.ws.root, group, new, table_version)
         return done
 
     def take_back(self, group: Group, cause: BaseException) -> None:
@@ -174,8 +175,7 @@ class Publisher:
             return
         with self.ws.reading() as session:
             group = catalog.group_named(session, group.name)
-        with q.connection() as con:
-            merged = offline.compact(self.ws.root, group, con)
+        merged = offline.compact(self.ws.root, group)
         if merged is not None:
             self.point_at(group, merged)
 

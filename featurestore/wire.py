@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from transforms.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ def as_json(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def dumps(record: Mapping[str, Any]) -> bytes:
-    """Return a record as JSON bytes, as `as_json` says; fast where no float is special."""
-    try:
-        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_json).encode()
-    except ValueError:  # a NaN or an infinity
-        return json.dumps(as_json(record), ensure_ascii=False, separators=(",", ":")).encode()
+def dumps(record: Mapping[str, Any] | None) -> bytes:
+    """Return a record of the online store as JSON bytes, as `as_json` says; fast where no float is special."""
+    if record is None:
+        return b"null"
+    text = orjson.dumps(record, option=orjson.OPT_UTC_Z)
+    if b"null" not in text or text.count(b"null") == sum(value is None for value in record.values()):
+        return text
+    return orjson.dumps(as_json(record))  # orjson writes NaN and infinity as null
 
 
 def read_records(content: Any) -> list[dict]:

@@ -246,7 +246,7 @@ def steps_panel(ws, draft: Draft, recipe: Recipe, problems: dict, error: AppErro
 def step_row(ws, draft: Draft, recipe: Recipe, number: int, step: Step, broken) -> None:
     look = "bad" if broken else "on" if step.enabled else "off"
     with st.container(key=f"step_{look}_{step.id}", gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             st.markdown(
                 f"**{number}.** {md(step.describe())}" + ("" if step.enabled else "  \n*switched off*"), width="stretch"
             )

@@ -26,6 +26,8 @@ CSS = """
 [class*="st-key-step_bad"] { border-left: 3px solid #C0392B; padding-left: .55rem; }
 [class*="st-key-pick_"] button, [class*="st-key-suggest_"] button, [class*="st-key-edit_"] button { justify-content: flex-start; text-align: left; }
 [class*="st-key-picker"] { gap: .35rem; }
+[class*="st-key-step_"] p { font-size: .93rem; }
+[class*="st-key-step_"] button { padding-left: .3rem; padding-right: .3rem; min-height: 1.9rem; }
 .tilth-muted { opacity: .68; font-size: .9rem; }
 .tilth-chip { display:inline-block; padding:.05rem .5rem; border-radius:999px; font-size:.78rem;
   border:1px solid color-mix(in srgb, currentColor 22%, transparent); margin-right:.3rem; }

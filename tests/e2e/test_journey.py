@@ -187,7 +187,8 @@ def test_6_runs_the_recipe_and_publishes_two_versions(anna, ws):
             anna.see("36 columns")
         anna.page.get_by_role("button", name="Run", exact=True).click()
         anna.page.wait_for_timeout(400)
-        anna.click("Run the recipe")
+        anna.page.get_by_role("button", name="Run the recipe").press("Enter")
+        anna.rest()
         anna.see(f"apps prepared@{version}")
         anna.click("Publish as features")
         if version == 2:

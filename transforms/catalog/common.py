@@ -96,6 +96,12 @@ def new_name(name: str, schema) -> str:
     return name
 
 
+def spare_names(table, count: int) -> list[str]:
+    """Return names for columns that a step needs on the way only; the table has none of them."""
+    candidates = (f"__spare_{i}" for i in range(len(table.columns) + count))
+    return [n for n in candidates if n not in table.columns][:count]
+
+
 def floor(x):
     """Return the floor of a float expression as a float; above 2^52 every float is whole already."""
     return (x.abs() >= 2.0**52).ifelse(x, x.floor().cast("float64"))

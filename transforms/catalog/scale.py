@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import ibis
+
 from transforms.catalog.common import FittedNumbers
 from transforms.errors import FitError, ParamError
 from transforms.fields import param
@@ -162,7 +164,9 @@ class Clip(FittedNumbers):
         return learnt
 
     def value(self, column, learnt):
-        return column.clip(lower=learnt["low"], upper=learnt["high"])
+        # not Ibis' clip, which names the column nine times over
+        low, high = learnt["low"], learnt["high"]
+        return ibis.cases((column > high, high), (column < low, low), else_=column)
 
     def pandas_value(self, column, learnt):
         return f"{column}.clip({learnt['low']!r}, {learnt['high']!r})"

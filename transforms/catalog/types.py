@@ -7,7 +7,14 @@ from typing import ClassVar, Literal
 
 import ibis
 
-from transforms.catalog.common import ColumnFunction, NumberFunction, TextFunction, TimeFunction, whole_text
+from transforms.catalog.common import (
+    ColumnFunction,
+    NumberFunction,
+    TextFunction,
+    TimeFunction,
+    spare_names,
+    whole_text,
+)
 from transforms.errors import ParamError
 from transforms.fields import param
 from transforms.schema import known
@@ -168,14 +175,27 @@ class ParseNumber(TextFunction):
     SCALE: ClassVar = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12, "%": 0.01}
 
     def value(self, column):
+        return self._found(column, 1).try_cast("float64")
+
+    def _found(self, column, group: int):
         text = column.replace("," if self.decimal == "." else ".", "")
-        text = text.replace(",", ".") if self.decimal == "," else text
-        text = text.re_search(self.PATTERN).ifelse(text, ibis.null("string"))
-        number = text.re_extract(self.PATTERN, 1).try_cast("float64")
+        return (text.replace(",", ".") if self.decimal == "," else text).re_extract(self.PATTERN, group)
+
+    def apply(self, table, state):
         if not self.letters:
-            return number
-        letter = text.re_extract(self.PATTERN, 3).lower()
-        return number * ibis.cases(*[(letter == k, ibis.literal(v)) for k, v in self.SCALE.items()], else_=1.0)
+            return super().apply(table, state)
+        # In three steps, so that each text is searched once: an engine would search again for every letter.
+        spare = dict(zip(self.columns, spare_names(table, len(self.columns)), strict=True))
+        table = table.mutate([self._found(table[c], 0).name(s) for c, s in spare.items()])
+        numbers = [
+            table[s].translate(" kKmMgGbBtT%", "").try_cast("float64").name(self.target(c)) for c, s in spare.items()
+        ]
+        table = table.mutate([*numbers, *(table[s].right(1).lower().name(s) for s in spare.values())])
+        scales = {s: [(table[s] == k, ibis.literal(v)) for k, v in self.SCALE.items()] for s in spare.values()}
+        scaled = [
+            (table[self.target(c)] * ibis.cases(*scales[s], else_=1.0)).name(self.target(c)) for c, s in spare.items()
+        ]
+        return table.mutate(scaled).drop(*spare.values())
 
     def pandas_value(self, column, dtype):
         text = f"{column}.str.replace({',' if self.decimal == '.' else '.'!r}, '', regex=False)"

@@ -32,7 +32,11 @@ function make(root, old) {
     const col = event.target.closest(".col");
     if (col) select(grid, null, +col.dataset.col);
   });
-  new ResizeObserver(() => draw(grid)).observe(grid.scroll);
+  let size = ""; // scroll bars come and go with what is drawn: only a real change of size draws again
+  new ResizeObserver(() => {
+    const now = `${grid.root.clientWidth}x${grid.root.clientHeight}`;
+    if (now !== size) { size = now; draw(grid); }
+  }).observe(grid.root);
   return grid;
 }
 
