@@ -81,7 +81,7 @@ def _without(publisher: Publisher, group: Group, values: tuple) -> int:
         scan = f"read_parquet({q.texts(offline.files(publisher.ws.root, group))}, union_by_name = true)"
         kept = con.sql(f"SELECT * FROM {scan} WHERE NOT ({test})", params=bound)
         schema = tables.schema_of(con, kept)
-        new = tables.write_files(con, kept, where)
+        new = offline.write(con, kept, where)
     return tables.commit(where, new, "overwrite", schema, {"tilth": "erase", "group": group.name})
 
 

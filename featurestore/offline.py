@@ -105,6 +105,15 @@ def select(root: Path, group: Group, *, version: int | None = None, as_of_us: in
     return f"SELECT {listed} FROM ({_empty(group, wanted)} UNION ALL BY NAME SELECT * FROM {scan}){condition}"
 
 
+def write(con, query, folder: Path) -> list[tables.NewFile]:
+    """Write the rows of a query into a new file, as `tables.write_files`.
+
+    DuckDB 2.0 writes in the background, and on a full disk it then waits for ever now and then (its issue 23885 is open).
+    """
+    con.execute("SET async_threads = 0")
+    return tables.write_files(con, query, folder)
+
+
 def key_test(group: Group, values: tuple) -> tuple[str, list]:
     """Return SQL that is true for the rows of one key, and the values to bind."""
     return " AND ".join(f"{q.ident(k.name)} = ?" for k in group.keys), list(values)
@@ -132,7 +141,7 @@ def compact(root: Path, group: Group) -> int | None:
     merged = f"SELECT * FROM read_parquet({q.texts(small)}, union_by_name = true)"
     where = folder(root, group)
     with q.connection() as con:
-        new = tables.write_files(con, merged, where)
+        new = write(con, merged, where)
     about, names = {"tilth": "compact"}, [Path(path).name for path in small]
     return tables.commit(where, new, "append", schema(group), about, removed=names)
 

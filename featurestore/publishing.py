@@ -69,7 +69,7 @@ class Publisher:
         )
         with nullcontext(offline.folder(self.ws.root, group)) if group.offline else self.ws.scratch("online") as folder:
             steps.begin(0.2, "writing the rows")
-            new = tables.write_files(con, rows_sql, folder)
+            new = offline.write(con, rows_sql, folder)
             path = folder / new[0].name
             kept = False  # whether a version holds the file
             try:

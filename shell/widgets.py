@@ -114,7 +114,8 @@ def count(value: int | None) -> str:
 
 def md(words: str) -> str:
     """Return words with Markdown's marks taken literally: column names and values hold what the data hold."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|<>$:~" else mark for mark in words)
+    escaped = "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+!|<>$:~" else mark for mark in words)
+    return f"\\{escaped}" if escaped[:1] in ("-", "=") else escaped  # a list or a heading only at the start
 
 
 def _escape(value: str) -> str:

@@ -8,6 +8,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ import ibis.expr.operations as ops
 
 from transforms import schema as types
 from transforms.engines import DuckDBEngine, connect, first_line, ident, text
-from transforms.errors import AppError, RecipeError
+from transforms.errors import RecipeError
 from transforms.fields import kind_of
-from transforms.recipe import FittedRecipe, Recipe, _Running, at_step
+from transforms.recipe import FittedRecipe, Recipe, Step, _Running, at_step
 from transforms.transform import CombiningTransform
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ BINS = 20
 FEW = 30  # a text column with at most so many values shows each of them
 PAGE = 1_000  # rows at most in one page
 CELL = 300  # characters of a cell that a page carries
+STAGES = 300  # results of steps that are remembered as queries
 TABLES = 6  # results kept after steps that lose the order of rows
 EXACT = 2**53
 
@@ -45,7 +47,8 @@ class Previewer:
         self.engine = DuckDBEngine(self.con)
         self.identity = identity
         self._tables = {name: self.engine.table(self._seen(name, source)) for name, source in sources.items()}
-        self._states: OrderedDict[str, Any] = OrderedDict()
+        self._states: dict[str, Any] = {}
+        self._stages: dict[str, _Stage] = {}
         self._kept: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -73,49 +76,79 @@ class Previewer:
             return self._view(recipe)
 
     def _view(self, recipe: Recipe) -> View:
+        if len(self._stages) > STAGES:
+            self._forget()
         running, states, key = _Running(dict(self._tables)), {}, self.identity
         aligned = key  # names the rows and their order: equal for steps that change cells only
-        for number, step in recipe.enabled():
-            key = _hash(key, step.transform, step.version, step.settings)
-            with at_step(number, step):
-                transform = step.build()
-                running.check(transform)
-                if transform.learns():
-                    if key not in self._states:
-                        self._states[key] = running.fit(transform)
-                        while len(self._states) > 500:
-                            self._states.popitem(last=False)
-                    states[step.id] = self._states[key]
-                before = running.table
-                try:
-                    running.apply(transform, states.get(step.id))
-                    running.table.schema()
-                except AppError:
-                    raise
-                except duckdb.Error as error:
-                    raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
-                if transform.serving not in ("row", "fitted") or isinstance(transform, CombiningTransform):
-                    running.table = self._keep(key, running.table)
-                    aligned = key
-                elif not _keeps_rows(before, running.table):
-                    aligned = key
+        steps = recipe.enabled()
+        for place, (number, step) in enumerate(steps, start=1):
+            before, key = key, _hash(key, step.transform, step.version, step.settings)
+            if key not in self._stages:
+                with at_step(number, step):
+                    if place == len(steps) and before in self._stages:
+                        running.table = self._named(before)
+                    self._stages[key] = self._stage(key, step, running, aligned)
+            stage = self._stages[key]
+            running.table, running.split_column, aligned = stage.table, stage.split_column, stage.aligned
+            if key in self._states:
+                states[step.id] = self._states[key]
         content = recipe.dump() | {"inputs": self.inputs, "states": states, "fitted_on": {}}
         return View(self, FittedRecipe.model_validate(content), running.table, key, aligned)
+
+    def _stage(self, key: str, step: Step, running: _Running, aligned: str) -> _Stage:
+        """Fit and apply one step."""
+        transform, before = step.build(), running.table
+        try:
+            running.check(transform)
+            if transform.learns() and key not in self._states:
+                self._states[key] = running.fit(transform)
+            running.apply(transform, self._states.get(key))
+            running.table.schema()
+            if transform.serving not in ("row", "fitted") or isinstance(transform, CombiningTransform):
+                return _Stage(self._keep(key, running.table), running.split_column, key)
+        except duckdb.Error as error:
+            raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+        return _Stage(running.table, running.split_column, aligned if _keeps_rows(before, running.table) else key)
+
+    def _named(self, key: str):
+        """Give the table after a step a name in DuckDB, so that the step behind it is compiled alone."""
+        stage = self._stages[key]
+        if not isinstance(stage.table.op(), ops.DatabaseTable):
+            name = f"step_{key[:24]}"
+            self.con.execute(f"CREATE OR REPLACE VIEW {ident(name)} AS {self.engine.sql(stage.table)}")
+            named = ops.DatabaseTable(name, stage.table.schema(), self.engine.backend, ops.Namespace())
+            stage.table = named.to_expr()
+        return stage.table
+
+    def _forget(self) -> None:
+        """Drop everything but the inputs; views that are still in use are made again when they are read."""
+        for name, kind in self.con.execute(
+            "SELECT table_name, table_type FROM information_schema.tables WHERE starts_with(table_name, 'step_') "
+            "OR starts_with(table_name, 'kept_')"
+        ).fetchall():
+            self.con.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {ident(name)}")
+        for kept in (self._stages, self._states, self._kept):
+            kept.clear()
 
     def _keep(self, key: str, table):
         """Store a result whose rows have no order of their own, so that pages fit together."""
         name = f"kept_{key[:24]}"
-        if key not in self._kept:
-            try:
-                self.con.execute(f"CREATE OR REPLACE TABLE {ident(name)} AS {self.engine.sql(table)}")
-            except duckdb.Error as error:
-                raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
+        self.con.execute(f"CREATE OR REPLACE TABLE {ident(name)} AS {self.engine.sql(table)}")
         self._kept[key] = None
-        self._kept.move_to_end(key)
         while len(self._kept) > TABLES:
             old, _ = self._kept.popitem(last=False)
+            self._stages.pop(old, None)
             self.con.execute(f"DROP TABLE IF EXISTS {ident(f'kept_{old[:24]}')}")
         return self.engine.backend.table(name)
+
+
+@dataclass
+class _Stage:
+    """The table after a step, which of its columns tells training rows apart, and which rows it has (see `View.aligned`)."""
+
+    table: Any
+    split_column: str | None
+    aligned: str
 
 
 class View:
@@ -143,14 +176,14 @@ class View:
     def count(self) -> int:
         """Return the number of rows."""
         if self._count is None:
-            self._count = self._run(f"SELECT count(*) FROM ({self._sql})").column(0)[0].as_py()
+            self._count = self._select("count(*)").column(0)[0].as_py()
         return self._count
 
     def rows(self, offset: int = 0, limit: int = 100, columns: Sequence[str] | None = None) -> list[list[Any]]:
         """Return a page of at most 1,000 rows as lists of JSON values, in the table's own order."""
         chosen = ", ".join(ident(c) for c in columns) if columns else "*"
         limit, offset = max(0, min(int(limit), PAGE)), max(0, int(offset))
-        page = self._run(f"SELECT {chosen} FROM ({self._sql}) LIMIT {limit} OFFSET {offset}")
+        page = self._select(chosen, f"LIMIT {limit} OFFSET {offset}")
         return (
             [[_cell(v) for v in row] for row in zip(*(c.to_pylist() for c in page.columns), strict=True)]
             if page.num_columns
@@ -176,7 +209,7 @@ class View:
                 asked += [f"min({finite}) AS low_{i}", f"max({finite}) AS high_{i}"]
             if kind == "number":
                 asked += [f"avg({finite}) AS mean_{i}"]
-        first = self._run(f"SELECT {', '.join(asked)} FROM ({self._sql})").to_pylist()[0]
+        first = self._select(", ".join(asked)).to_pylist()[0]
         self._count = first["n"]
         counted, shapes = [], {}
         for i, c in enumerate(names):
@@ -195,8 +228,7 @@ class View:
             elif kind != "any" and (first[f"distinct_{i}"] or 0) <= FEW:
                 shapes[c] = "values"
                 counted.append(f"histogram({x}::VARCHAR) AS h_{i}")
-        query = f"SELECT {', '.join(counted)} FROM ({self._sql})"
-        second = self._run(query).to_pylist()[0] if counted else {}
+        second = self._select(", ".join(counted)).to_pylist()[0] if counted else {}
         found = {}
         for i, c in enumerate(names):
             facts = {
@@ -217,15 +249,15 @@ class View:
             found[c] = facts
         return found
 
-    def _run(self, query: str) -> pa.Table:
+    def _select(self, columns: str, rest: str = "") -> pa.Table:
         cursor = self._con.cursor()
         try:
             cursor.execute("SET TimeZone='UTC'")
             try:
-                return cursor.execute(query).to_arrow_table()
-            except duckdb.CatalogException:  # a kept table was dropped since: keep it again
-                self._previewer.view(self.fitted)
-                return cursor.execute(query).to_arrow_table()
+                return cursor.sql(f"SELECT {columns} FROM ({self._sql}) {rest}").to_arrow_table()
+            except duckdb.CatalogException:  # something that it reads was dropped since: make it again
+                self._sql = self._previewer.view(self.fitted).sql
+                return cursor.sql(f"SELECT {columns} FROM ({self._sql}) {rest}").to_arrow_table()
         except duckdb.Error as error:
             raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
         finally:

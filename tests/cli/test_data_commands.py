@@ -106,7 +106,7 @@ def test_runs(tilth, sales):
 def test_doctor(tilth, tmp_workspace):
     said = json.loads(tilth("doctor", "--json").stdout)
     assert all({"name", "ok", "message"} == set(check) for check in said["checks"])
-    assert {"python", "packages", "workspace", "catalog", "datasets", "leftovers", "disk"} == {
+    assert {"python", "packages", "workspace", "catalog", "datasets", "leftovers", "disk", "features"} == {
         c["name"] for c in said["checks"]
     }
     (tmp_workspace.root / "tmp" / "import-abc-99999999").mkdir(parents=True)

@@ -24,7 +24,7 @@ def test_an_empty_workspace_teaches_and_makes_a_collection(page, tmp_workspace, 
     (folder / "one.png").write_bytes(make_picture(1))
     page.run()
     assert not page.exception
-    page.button(key="empty_action_label").click().run()
+    page.button(key="action_empty_label").click().run()
     page.text_input(key="new_name").input("street")
     page.text_input(key="new_classes").input("car, person")
     page.text_input(key="new_path").input(str(folder))

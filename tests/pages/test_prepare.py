@@ -165,7 +165,7 @@ def test_editing_a_step_keeps_its_place_and_id(ws):
     )
     at = opened(recipe="clean")
     fine(at.button(key="edit_step_s1").click().run())
-    fine(next(s for s in at.get("button_group") if s.label == "Fill with").set_value(["mean"]).run())
+    fine(at.segmented_control(key="f1_statistic").set_value("mean").run())
     assert at.button(key="apply").label == "Save step"
     fine(at.button(key="apply").click().run())
     found = steps(ws, "clean")
@@ -234,13 +234,15 @@ def test_export_shows_the_code(ws, kind):
 
 @pytest.fixture(scope="module")
 def shared_ws(tmp_path_factory):
-    """One workspace for all forms: opening one takes longer than drawing a form."""
+    """One workspace and one session for all forms: opening them takes longer than drawing a form."""
     root = tmp_path_factory.mktemp("forms") / "ws"
     patch = pytest.MonkeyPatch()
     patch.setenv("TILTH_WORKSPACE", str(root))
     clear()
     ws = Workspace.open(root)
-    yield ws
+    at = AppTest.from_file(str(ROOT / "pages" / "prepare.py"), default_timeout=60)
+    at.session_state[KEY] = SessionState()
+    yield ws, fine(at.run())
     ws.close()
     clear()
     patch.undo()
@@ -248,15 +250,14 @@ def shared_ws(tmp_path_factory):
 
 @pytest.mark.parametrize("cls", catalog.all_transforms(), ids=lambda c: c.name)
 def test_the_form_of_every_transform_takes_its_example(shared_ws, cls):
-    ws, example, name = shared_ws, cls.examples[0], cls.name.replace("_", " ")
+    (ws, at), example, name = shared_ws, cls.examples[0], cls.name.replace("_", " ")
     ref = write(ws, name, example.train or example.before, example.types)
     for other, columns in example.others.items():
         write(ws, other, columns, example.types)
     start(ws, name, ref)
-    at = AppTest.from_file(str(ROOT / "pages" / "prepare.py"), default_timeout=60)
-    at.session_state[KEY] = remembered = SessionState(
-        recipe=name, extra={"pending_step": {"transform": cls.name, "settings": {}}}
-    )
+    remembered = at.session_state[KEY]
+    remembered.recipe = name
+    remembered.extra["pending_step"] = {"transform": cls.name, "settings": {}}
     fine(at.run())
     assert not at.error, [e.value for e in at.error]
     assert at.subheader[0].value == cls.label

@@ -113,6 +113,35 @@ def test_kept_tables_are_few_and_come_back_when_asked_for(people, monkeypatch):
     assert kept(people) == 2
 
 
+def test_what_was_forgotten_is_made_again(people, monkeypatch):
+    recipe = (
+        Recipe()
+        .add(*FILL)
+        .add("rows.sort", {"columns": ["age"], "descending": True})
+        .add("number.negate", {"columns": ["age"]})
+    )
+    views = [people.view(recipe.upto(n)) for n in (1, 2, 3)]
+    longer = people.view(recipe.add("number.negate", {"columns": ["age"]}))
+    expected = [v.rows() for v in views]
+    monkeypatch.setattr(module, "STAGES", 2)
+    people.view(Recipe())
+    assert kept(people) == 0 and people._stages == {}
+    assert [v.rows() for v in views] == expected
+    assert longer.rows() == expected[1]
+    assert people.view(recipe).rows() == expected[2]
+
+
+def test_editing_an_early_step_changes_what_follows(people):
+    recipe = Recipe().add(*FILL).add("scale.max_abs", {"columns": ["age"]}).add("number.negate", {"columns": ["age"]})
+    assert [r[1] for r in people.view(recipe).rows()] == pytest.approx([-1 / 3, -2 / 3, -1.0])
+    assert [
+        r[1] for r in people.view(recipe.edit("s1", settings=FILL[1] | {"statistic": "max"})).rows()
+    ] == pytest.approx([-1 / 3, -1.0, -1.0])
+    assert [r[1] for r in people.view(recipe.edit("s1", enabled=False)).rows()] == [pytest.approx(-1 / 3), None, -1.0]
+    assert [r[1] for r in people.view(recipe).rows()] == pytest.approx([-1 / 3, -2 / 3, -1.0])
+    assert people.view(recipe).fitted.states == {"s1": {"age": 20.0}, "s2": {"age": {"centre": 0.0, "width": 30.0}}}
+
+
 def kept(previewer) -> int:
     return previewer.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'kept_%'").fetchall()[0][0]
 
