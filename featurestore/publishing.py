@@ -42,7 +42,7 @@ class Publisher:
 
     def __init__(self, ws: Workspace, online: OnlineStore, clock: Callable[[], dt.datetime]):
         self.ws, self.online, self.clock = ws, online, clock
-        self._formats: dict[tuple[int, int], RecordFormat] = {}
+        self._formats: dict[tuple, RecordFormat] = {}
 
     def land(
         self,
@@ -246,10 +246,11 @@ class Publisher:
 
     def format(self, group: Group, definition_version: int) -> RecordFormat:
         """Return the packer of a definition version."""
-        found = self._formats.get((group.id, definition_version))
+        which = group.id, group.created_at, definition_version  # the number alone returns after a drop
+        found = self._formats.get(which)
         if found is None:
             found = RecordFormat(definition_version, group.definitions[definition_version])
-            self._formats[group.id, definition_version] = found
+            self._formats[which] = found
         return found
 
 

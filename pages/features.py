@@ -98,7 +98,11 @@ def publish_form(fs: FeatureStore, groups: list[dict], datasets: list) -> None:
     dataset = workspace().datasets.get(f"{name}@{number}")
     columns = {column["name"] for column in dataset.columns}
     group_names = [g["name"] for g in groups]
-    fitting = [g["name"] for g in groups if columns.issuperset(k["name"] for k in g["keys"])]
+    fitting = [
+        g["name"]
+        for g in groups
+        if columns.issuperset(k["name"] for k in g["keys"]) and columns.intersection(f["name"] for f in g["features"])
+    ]
     likely = state().group if state().group in fitting else next(iter(fitting), NEW_GROUP)
     choices = [*group_names, NEW_GROUP]
     target = right.selectbox("Into", choices, index=choices.index(likely), key=f"into_{dataset.name}_{len(groups)}")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
+
 from transforms import schema as types
-from transforms.engines import DuckDBEngine
-from transforms.errors import InputError
+from transforms.engines import DuckDBEngine, first_line, ident, text
+from transforms.errors import InputError, RecipeError
 from transforms.recipe import MAIN, FittedRecipe
+
+RECORD = "tilth_record"
 
 
 class RecordRunner:
@@ -27,14 +32,24 @@ class RecordRunner:
             raise InputError(f"Recipe {fitted.name!r} does not say which columns a record has.", hint="Fit it again.")
         self.engine = DuckDBEngine()
         self.engine.con.execute("SET threads=1")
-        self._types = {c: _arrow_type(t) for c, t in self.schema.items()}
+        self._types = {c: _type(t) for c, t in self.schema.items()}
+        self._sql_types = [self.engine.backend.compiler.type_mapper.to_string(t) for t in self._types.values()]
         self._lock = threading.Lock()
-        self._register({})
-        raw = types.to_plain(self.engine.backend.table("tilth_record"))
+        cells = [f"{ident(c)} {t}" for c, t in zip(self.schema, self._sql_types, strict=True)]
+        self.engine.con.execute(f"CREATE TABLE {RECORD} ({', '.join(cells)})")
+        raw = types.to_plain(self.engine.backend.table(RECORD))
         sources = {name: source for name, source in (inputs or {}).items() if name != MAIN}
         expression = fitted.expression({MAIN: raw, **sources}, engine=self.engine, serving=True)
         self.columns = list(expression.columns)
-        self._sql = self.engine.sql(expression)
+        # The record goes in as parameters, so that DuckDB plans the query once and not for each record.
+        given = [
+            f"${i}::{t} AS {ident(c)}" for i, (c, t) in enumerate(zip(self.schema, self._sql_types, strict=True), 1)
+        ]
+        sql = f"WITH {RECORD} AS (SELECT {', '.join(given)}) SELECT * FROM ({self.engine.sql(expression)})"
+        try:
+            self.engine.con.execute(f"PREPARE one_record AS {sql}")
+        except duckdb.Error as error:
+            raise RecipeError(f"DuckDB cannot run this recipe: {first_line(error)}") from error
 
     def run(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the record after all steps, or None if a step removes it.
@@ -42,27 +57,34 @@ class RecordRunner:
         Raises:
             InputError: a value that does not fit its column's type.
         """
+        values = [_value(record.get(c), c, kind) for c, kind in self.schema.items()]
+        given = ", ".join(map(_literal, values, self._sql_types))
         with self._lock:
-            self._register(record)
-            rows = self.engine.con.sql(self._sql).to_arrow_table().to_pylist()
+            try:
+                rows = self.engine.con.execute(f"EXECUTE one_record({given})").fetchall()
+            except duckdb.Error as error:
+                raise RecipeError(f"DuckDB stopped: {first_line(error)}") from error
         if len(rows) > 1:
             raise InputError(f"One record became {len(rows)} rows; a step joins or splits it.")
-        return rows[0] if rows else None
-
-    def _register(self, record: Mapping[str, Any]) -> None:
-        import pyarrow as pa
-
-        columns = {c: pa.array([_value(record.get(c), c, self.schema[c])], self._types[c]) for c in self.schema}
-        self.engine.con.register("tilth_record", pa.table(columns))
+        return dict(zip(self.columns, rows[0], strict=True)) if rows else None
 
 
-def _arrow_type(name: str):
-    import pyarrow as pa
+def _type(name: str):
+    return types.from_name(types.READS.get(name, name))
 
-    simple = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "boolean": pa.bool_(),
-              "date": pa.date32(), "timestamp": pa.timestamp("us"), "timestamp_utc": pa.timestamp("us", "UTC")}  # fmt: skip
-    known = types.READS.get(name, name)
-    return simple[known] if known in simple else types.from_name(name).to_pyarrow()
+
+def _literal(value: Any, sql_type: str) -> str:
+    """Return a value as an SQL literal of exactly this type: another one makes DuckDB plan the query again."""
+    if value is None:
+        return f"NULL::{sql_type}"
+    if isinstance(value, list | tuple):
+        inner = sql_type.removesuffix("[]")
+        return f"[{', '.join(_literal(v, inner) for v in value)}]::{sql_type}"
+    if isinstance(value, Mapping):
+        return f"{text(json.dumps(value, default=str))}::JSON::{sql_type}"
+    if isinstance(value, str) and "\0" in value:
+        return "(" + " || chr(0) || ".join(text(part) for part in value.split("\0")) + ")"
+    return f"{text(value.isoformat() if hasattr(value, 'isoformat') else str(value))}::{sql_type}"
 
 
 def _value(value: Any, column: str, kind: str) -> Any:

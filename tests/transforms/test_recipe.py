@@ -437,3 +437,37 @@ def test_every_app_error_is_one_line(three):
         with pytest.raises(AppError) as caught:
             broken.fit(PEOPLE)
         assert "\n" not in str(caught.value)
+
+
+def test_any_value_goes_through_a_record_unchanged():
+    values = {
+        "s": ["it's", "a\\b", "", "größe 🚀", "x\0y", "\n", "$1", "NULL", "tilth_record", "'; DROP TABLE x; --"],
+        "f": [0.1, -0.0, 1e308, 5e-324, math.inf, -math.inf, 1 / 3],
+        "i": [-(2**63), 2**63 - 1, 0],
+        "t": [datetime(1, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999999), datetime(9999, 12, 31)],
+        "z": [datetime(2024, 1, 1, 12, 0, 0, 1, tzinfo=UTC)],
+        "d": [date(1, 1, 1), date(9999, 12, 31)],
+        "l": [[1, None, 3], []],
+        "w": [["a'b", None], ["[1]"]],
+    }
+    kinds = {
+        "s": "string",
+        "f": "float64",
+        "i": "int64",
+        "t": "timestamp",
+        "z": "timestamp_utc",
+        "d": "date",
+        "l": "array<int64>",
+        "w": "array<string>",
+    }
+    fitted = FittedRecipe(inputs={"main": kinds})
+    for column, several in values.items():
+        for value in several:
+            found = fitted.transform_record({column: value})[column]
+            assert found == value and repr(found).split("tzinfo")[0] == repr(value).split("tzinfo")[0]
+
+
+def test_odd_column_names_of_a_record():
+    names = ["a\"b'c", "größe", "select", "tilth_record", "$1", "x\ny"]
+    fitted = FittedRecipe(inputs={"main": dict.fromkeys(names, "int64")}).add("number.negate", {"columns": names})
+    assert fitted.transform_record(dict.fromkeys(names, 1)) == dict.fromkeys(names, -1)
