@@ -132,7 +132,6 @@ def run(
     begun = time.perf_counter()
     with opened(ctx, input, memory=memory) as (con, sources, note):
         runner = engine_for(engine, con)
-        sources = spark_files(sources, con) if engine == "spark" else sources
         fitted = (
             loaded
             if hasattr(loaded, "states") and state
@@ -281,11 +280,6 @@ def engine_for(name: str, con):
     from transforms.engines import DuckDBEngine, SparkEngine
 
     return DuckDBEngine(con) if name == "duckdb" else SparkEngine()
-
-
-def spark_files(sources: dict[str, Any], con) -> dict[str, Any]:
-    """Return paths that Spark can read; what is not a Parquet file already was copied into scratch by `open_data`."""
-    return {name: source.files() for name, source in sources.items()}
 
 
 def _progress(quiet: bool):

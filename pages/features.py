@@ -10,6 +10,7 @@ import streamlit as st
 
 from featurestore import FeatureStore, NaiveTimeWarning
 from featurestore.compare import recipe_changes, side_by_side
+from featurestore.groups import check_group_name, read_columns, ttl_microseconds
 from featurestore.intake import source_of, types_for_features
 from featurestore.wire import as_json, key_from_text
 from shell.state import state
@@ -154,16 +155,11 @@ def new_group_fields(fs: FeatureStore, dataset, types: dict[str, str]) -> None:
         chosen = {r["feature"]: {"type": r["type"], "description": r["description"] or ""} for r in edited if r["use"]}
         if name in {g["name"] for g in fs.groups()}:
             raise Conflict(f"There is a group {name!r} already.", hint="Choose it under Into, or another name.")
-        fs.create_group(
-            name,
-            keys=keys,
-            event_time="event_time" if event_time == AT_IMPORT else event_time,
-            features=chosen,
-            ttl=ttl or None,
-            online=online,
-            description=description,
-        )
-        start_publish(fs, name, dataset, [*keys, *chosen], event_time, is_new=True)
+        moment = "event_time" if event_time == AT_IMPORT else event_time
+        check_group_name(name), read_columns(keys, moment, chosen), ttl_microseconds(ttl)  # said here, not in the run
+        definition = {"keys": keys, "event_time": moment, "features": chosen, "ttl": ttl or None, "online": online}
+        definition["description"] = description
+        start_publish(fs, name, dataset, [*keys, *chosen], event_time, definition)
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
@@ -207,8 +203,13 @@ def existing_group_fields(fs: FeatureStore, dataset, types: dict[str, str], grou
         start_publish(fs, group["name"], dataset, wanted, event_time)
 
 
-def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], event_time: str, is_new=False) -> None:
-    """Publish the chosen columns of a dataset version in a run; a new group goes again if its first publish fails."""
+def start_publish(
+    fs: FeatureStore, group: str, dataset, columns: list[str], event_time: str, definition: dict | None = None
+) -> None:
+    """Publish the chosen columns of a dataset version in a run.
+
+    With a definition the group is made first, and goes again if its first publish fails.
+    """
     listed = ", ".join(map(ident, columns))
     moment = (
         f"CAST({text(dataset.created_at.isoformat())} AS TIMESTAMPTZ) AS event_time"
@@ -220,12 +221,14 @@ def start_publish(fs: FeatureStore, group: str, dataset, columns: list[str], eve
 
     def work(handle) -> dict:
         handle.progress(0.02, "reading the dataset")
+        if definition:
+            fs.create_group(group, **definition)
         try:
             with connection() as con, warnings.catch_warnings():
                 warnings.simplefilter("ignore", NaiveTimeWarning)  # it is in the outcome
                 done = fs.publish(group, con.sql(query), source=source, handle=handle)
         except BaseException:
-            if is_new:
+            if definition:
                 fs.drop_group(group)
             raise
         facts = ("group", "version", "rows", "unchanged", "warnings")

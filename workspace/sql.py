@@ -46,6 +46,7 @@ def connect(threads: int | None = None, memory: str | None = None) -> DuckDBPyCo
         config["memory_limit"] = memory
     con = duckdb.connect(config=config)
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET async_threads = 0")  # DuckDB 2.0 can hang for ever when an asynchronous write meets a full disk
     return con
 
 

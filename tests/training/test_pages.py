@@ -100,3 +100,40 @@ def test_train_compare_approve_and_try(ws):
     assert ws.runs.wait(run.id, 60).state == "done", ws.runs.get(run.id).error
     assert not opened.run().exception
     assert len(Registry(ws).list()) == 2
+
+
+def test_a_failed_first_publish_says_why_and_leaves_no_group(ws):
+    table = data()
+    table = table.set_column(0, "id", pa.array([None, *range(1, 60)], pa.int64()))
+    ws.datasets.write("rows", pa.RecordBatchReader.from_batches(table.schema, table.to_batches()), lineage={})
+    opened = page("features")
+    opened.text_input[0].input("1 bad name").run()
+    opened.multiselect[0].select("id").run()
+    next(b for b in opened.button if b.label == "Create and publish").click().run()
+    assert "cannot be the name of a feature group" in opened.error[0].value and not ws.runs.list()
+    opened.text_input[0].input("g").run()
+    next(b for b in opened.button if b.label == "Create and publish").click().run()
+    run = ws.runs.wait(ws.runs.list()[0].id, 30)
+    assert run.state == "failed" and "key 'id' is null (rows 0)" in run.error
+    opened.run()
+    assert any("key 'id' is null" in e.value for e in opened.error) and not opened.exception
+    assert opened.text_input[0].value == "g"  # what was typed is still there
+    assert FeatureStore(ws).groups() == []
+
+
+def test_what_changed_between_two_versions(ws):
+    from featurestore.compare import recipe_changes, side_by_side
+    from transforms import Recipe
+
+    fs = FeatureStore(ws)
+    fs.create_group("g", keys=["id"], event_time="ts", features={"x": "float64", "y": "string"})
+    recipe = Recipe(name="r").add("missing.fill_statistic", {"columns": ["x"], "statistic": "median"})
+    changed = recipe.edit("s1", settings={"columns": ["x"], "statistic": "mean"}).add("rows.sort", {"columns": ["x"]})
+    for number, one in enumerate((recipe, changed)):
+        table = data().set_column(2, "x", pa.array([float(number)] * 60))
+        fs.publish("g", table, source=one.fit(table))
+    said = recipe_changes(fs, "g", 1, 2)
+    assert said[0] == 'Step 1 "Fill missing numbers": statistic was median and is mean.'
+    assert said[1].startswith("Step 2 ") and "is new: columns x" in said[1] and len(said) == 2
+    rows = side_by_side(fs, "g", 1, 2)
+    assert [(r["feature"], r["change"]) for r in rows] == [("x", "differs"), ("y", "same")]
