@@ -15,7 +15,7 @@ import ibis
 import ibis.backends.duckdb
 from sqlglot.dialects.duckdb import DuckDB
 
-from transforms import schema
+from transforms import functions, schema
 from transforms.errors import InputError, NotOnThisEngine, RecipeError
 
 # One SELECT per step: merged ones repeat an expression wherever a later step names its column, and a recipe of eight steps
@@ -55,6 +55,9 @@ class DuckDB2(DuckDB):
 class _Backend(ibis.backends.duckdb.Backend):
     dialect = DuckDB2
 
+    def _register_udfs(self, expr) -> None:  # Ibis calls it before it runs an expression
+        functions.register_on_duckdb(self.con, expr, self.compiler.type_mapper.to_string)
+
 
 class DuckDBEngine:
     """Runs on one DuckDB connection.
@@ -88,6 +91,7 @@ class DuckDBEngine:
         return self.backend.table(view)
 
     def sql(self, expression, *, pretty: bool = False) -> str:
+        self.backend._register_udfs(expression)
         return self.backend.compile(expression, pretty=pretty)
 
     def relation(self, expression) -> duckdb.DuckDBPyRelation:
@@ -127,7 +131,7 @@ class SparkEngine:
 
     def __init__(self, session=None):
         self.session = session or local_spark()
-        self.backend = ibis.pyspark.connect(self.session)
+        self.backend = _spark_backend()(self.session)
 
     def table(self, source: Any):
         return schema.to_plain(self.raw_table(source))
@@ -164,7 +168,25 @@ class SparkEngine:
 
     def frame(self, expression):
         """Return the expression as a lazy Spark DataFrame."""
+        self.backend._register_udfs(expression)
         return self.session.sql(self.backend.compile(expression))
+
+
+def _spark_backend():
+    """Return Ibis' Spark backend, which knows row functions too; made on first use, because Spark is optional."""
+    from ibis.backends.pyspark import Backend
+
+    class SparkBackend(Backend):
+        def _register_udfs(self, expr) -> None:
+            super()._register_udfs(expr)
+            functions.register_on_spark(self, expr)
+
+    def connected(session):
+        backend = SparkBackend()
+        backend.do_connect(session)
+        return backend
+
+    return connected
 
 
 def local_spark(cores: int = 2):

@@ -2,50 +2,54 @@
 
 from __future__ import annotations
 
-from transforms.catalog import (  # noqa: F401
-    bins,
-    columns,
-    combine,
-    dates,
-    encode,
-    group,
-    logic,
-    missing,
-    number,
-    privacy,
-    reshape,
-    rows,
-    scale,
-    split,
-    text,
-    types,
-    window,
-)
+import importlib
+import pkgutil
+
 from transforms.transform import find as get
 from transforms.transform import registered
 
 __all__ = ["all_transforms", "families", "get"]
 
 
-FAMILIES = {  # in the order in which people look for them
+FAMILIES = {  # in the order in which people look for them; each is a module of this package
     "missing": "Missing values",
+    "invalid": "Valid or not",
     "types": "Types and parsing",
     "rows": "Rows",
     "columns": "Columns",
     "text": "Text",
+    "pieces": "Split and extract text",
+    "texttest": "Text tests",
+    "language": "Words and language",
+    "similar": "Similar values",
     "number": "Numbers",
+    "maths": "Mathematics",
+    "across": "Across columns",
     "dates": "Dates and times",
+    "series": "Time series",
     "combine": "Other tables",
-    "scale": "Scaling and outliers",
+    "scale": "Scaling",
+    "outliers": "Outliers",
     "encode": "Encoding categories",
     "bins": "Bins",
+    "features": "Features from features",
     "logic": "Logic",
     "group": "Group",
     "window": "Window",
     "reshape": "Reshape",
+    "nested": "Lists, objects, JSON",
+    "web": "Web and network",
+    "geo": "Places",
     "split": "Split and sample",
+    "balance": "Balance classes",
     "privacy": "Personal data",
+    "images": "Images",
+    "code": "Own code",
+    "control": "Recipe control",
 }
+
+for _family in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "common"):
+    importlib.import_module(f"{__name__}.{_family}")
 
 
 def all_transforms() -> list[type]:

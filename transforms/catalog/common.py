@@ -8,6 +8,7 @@ import ibis
 
 from transforms.errors import ParamError
 from transforms.fields import Columns, NumericColumns, TextColumns, TimeColumns, param
+from transforms.functions import RowFunction
 from transforms.transform import Transform
 
 
@@ -45,6 +46,28 @@ class TextFunction(ColumnFunction):
 
 class TimeFunction(ColumnFunction):
     columns: TimeColumns = param("Columns")
+
+
+class TextCall(TextFunction):
+    """Apply one row function to each chosen text column; the subclass names it, and its constants if it has any."""
+
+    function: ClassVar[RowFunction]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs):
+        super().__pydantic_init_subclass__(**kwargs)
+        if "function" in vars(cls):
+            cls.pandas_helpers = cls.function.helpers
+
+    def constants(self) -> dict:
+        """Return the keyword arguments of the function (JSON values)."""
+        return {}
+
+    def value(self, column):
+        return self.function(column, **self.constants())
+
+    def pandas_value(self, column, dtype):
+        return self.function.pandas(column, **self.constants())
 
 
 class FittedNumbers(Transform):

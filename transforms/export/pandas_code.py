@@ -65,10 +65,14 @@ if __name__ == "__main__":
 def export(fitted: FittedRecipe, *, file: str = "prepare.py") -> str:
     """Return the Python file. Raises NotOnThisEngine for a step without a pandas equivalent."""
     body, helpers = steps(fitted)
-    helper_code = "".join(f"\n\n{h.strip()}\n" for h in dict.fromkeys(helpers))
+    helpers = list(dict.fromkeys(h.strip() for h in helpers))
+    needed = {h for h in helpers if h.startswith(("import ", "from "))}
+    helper_code = "".join(f"\n\n{h}\n" for h in helpers if h not in needed)
     inputs = {name: {c: types.PANDAS.get(t, "") for c, t in columns.items()} for name, columns in fitted.inputs.items()}
     used = "\n".join(body) + helper_code
-    imports = [f"import {m}\n" for m in ("hashlib", "re", "unicodedata") if re.search(rf"\b{m}\.", used)]
+    needed |= {f"import {m}" for m in ("hashlib", "re", "unicodedata") if re.search(rf"\b{m}\.", used)}
+    needed -= {"import sys", "import numpy as np"}
+    imports = [line + "\n" for line in sorted(needed)]
     if re.search(r"\bnp\.", used):
         imports.append("\nimport numpy as np")
     others = [n for n in fitted.inputs if n != MAIN]

@@ -7,6 +7,7 @@ import ibis
 from transforms.engines import scratch
 from transforms.errors import NotOnThisEngine
 from transforms.export.pandas_code import one_line
+from transforms.functions import functions_in
 from transforms.recipe import MAIN, FittedRecipe
 from transforms.schema import unbound
 
@@ -29,6 +30,11 @@ def export(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
 def query(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
     """Return the SELECT alone."""
     table = expression(fitted)
+    if found := functions_in(table):
+        names = ", ".join(dict.fromkeys(f.function.name for f in found))
+        raise NotOnThisEngine(
+            f"SQL has no words for {names}: Tilth runs it as a Python function.", hint="Export pandas."
+        )
     try:
         if dialect == "duckdb":
             flat = scratch().sql(table)
