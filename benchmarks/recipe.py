@@ -53,6 +53,31 @@ def recipe():
         .add("dates.extract_part", {"column": "Last Updated", "part": "year", "to": "year"})
         .add("number.arithmetic", {"left": "Size", "operation": "divide", "right": "Installs", "to": "per_install"})
         .add("rows.filter", {"conditions": [{"column": "Price", "test": "is less than", "value": "40"}]})
+        .add("text.trim", {"columns": ["App"]})
+        .add("text.change_case", {"columns": ["App"], "case": "lower"})
+        .add("text.length", {"column": "App", "to": "letters"})
+        .add("text.test", {"column": "Category", "test": "starts with", "text": "F", "to": "f"})
+        .add("dates.extract_part", {"column": "Last Updated", "part": "month", "to": "month"})
+        .add("dates.is_weekend", {"column": "Last Updated", "to": "weekend"})
+        .add("number.log1p", {"columns": ["Installs"]})
+        .add("number.square_root", {"columns": ["Size"], "suffix": "_root"})
+        .add("number.arithmetic", {"left": "Rating", "operation": "multiply", "right": "Installs", "to": "liked"})
+        .add("number.round", {"columns": ["liked"], "digits": 2})
+        .add("number.row_statistic", {"columns": ["Rating", "Reviews"], "statistic": "sum", "to": "both"})
+        .add(
+            "logic.if_then_else",
+            {
+                "conditions": [{"column": "Price", "test": "is greater than", "value": "0"}],
+                "then": "paid",
+                "otherwise": "free",
+                "to": "kind",
+            },
+        )
+        .add("bins.custom", {"column": "Rating", "cuts": [-1, 0, 1], "to": "stars"})
+        .add("encode.ordinal", {"columns": ["Category"]})
+        .add("encode.frequency", {"columns": ["kind"]})
+        .add("scale.min_max", {"columns": ["letters"]})
+        .add("columns.rename", {"column": "stars", "to": "star_group"})
     )
 
 
@@ -98,15 +123,25 @@ def sql_run(data: str, state: str, out: str) -> float:
     s = learnt(state)
     reviews, price, scaled = s["s3"]["Reviews"], s["s3"]["Price"], s["s4"]
     hot = ", ".join(f"""coalesce("Content Rating" = '{v}', false)::BIGINT AS "Content Rating_{v}\"""" for v in RATINGS)
+    letters, kinds = s["s24"]["letters"], dict(s["s23"]["kind"])
+    orders = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(s["s22"]["Category"]))
     query = f"""COPY (
         WITH parsed AS ({PARSED.format(data=data)}),
         filled AS (SELECT * REPLACE (coalesce("Rating", {s["s2"]["Rating"]}) AS "Rating", coalesce("Size", {s["s2"]["Size"]}) AS "Size") FROM parsed),
         clipped AS (SELECT * REPLACE (greatest(least("Reviews"::DOUBLE, {reviews["high"]}), {reviews["low"]}) AS "Reviews",
-                                      CASE WHEN "Price" IS NOT NULL THEN greatest(least("Price", {price["high"]}), {price["low"]}) END AS "Price") FROM filled)
-        SELECT "App", "Category", ("Rating" - {scaled["Rating"]["centre"]!r}) / {scaled["Rating"]["width"]!r} AS "Rating",
-            ("Reviews" - {scaled["Reviews"]["centre"]!r}) / {scaled["Reviews"]["width"]!r} AS "Reviews", "Size", "Installs", "Price", "Last Updated",
-            {hot}, year("Last Updated") AS "year", "Size" / nullif("Installs", 0) AS "per_install"
-        FROM clipped WHERE "Price" < 40) TO '{out}' (FORMAT parquet)"""
+                                      CASE WHEN "Price" IS NOT NULL THEN greatest(least("Price", {price["high"]}), {price["low"]}) END AS "Price") FROM filled),
+        scaled AS (SELECT * REPLACE (("Rating" - {scaled["Rating"]["centre"]!r}) / {scaled["Rating"]["width"]!r} AS "Rating",
+            ("Reviews" - {scaled["Reviews"]["centre"]!r}) / {scaled["Reviews"]["width"]!r} AS "Reviews", lower(trim("App", E' \\t\\r\\n')) AS "App")
+            FROM clipped WHERE "Price" < 40)
+        SELECT "App", CASE "Category" {orders} END::BIGINT AS "Category", "Rating", "Reviews", "Size",
+            CASE WHEN "Installs" > -1 THEN ln("Installs" + 1) END AS "Installs", "Price", "Last Updated",
+            {hot}, year("Last Updated") AS "year", "Size" / nullif("Installs", 0) AS "per_install",
+            (length("App")::DOUBLE - {letters["centre"]!r}) / {letters["width"]!r} AS letters, starts_with("Category", 'F') AS f,
+            month("Last Updated") AS "month", isodow("Last Updated") >= 6 AS weekend, sqrt("Size") AS "Size_root",
+            round("Rating" * CASE WHEN "Installs" > -1 THEN ln("Installs" + 1) END, 2) AS liked, coalesce("Rating", 0) + coalesce("Reviews", 0) AS "both",
+            CASE WHEN "Price" > 0 THEN {kinds["paid"]!r} ELSE {kinds["free"]!r} END AS kind,
+            CASE WHEN "Rating" < -1 THEN '< -1' WHEN "Rating" < 0 THEN '[-1, 0)' WHEN "Rating" < 1 THEN '[0, 1)' WHEN "Rating" >= 1 THEN '>= 1' END AS star_group
+        FROM scaled) TO '{out}' (FORMAT parquet)"""
     begun = time.perf_counter()
     con = connect()
     con.execute(PARTS).fetchall()
@@ -164,7 +199,26 @@ def polars_steps(frame, s: dict):
     frame = frame.with_columns(hot).drop("Content Rating")
     frame = frame.with_columns(pl.col("Last Updated").dt.year().cast(pl.Int64).alias("year"))
     installs = pl.when(pl.col("Installs") != 0).then(pl.col("Installs"))
-    return frame.with_columns((pl.col("Size") / installs).alias("per_install")).filter(pl.col("Price") < 40)
+    frame = frame.with_columns((pl.col("Size") / installs).alias("per_install")).filter(pl.col("Price") < 40)
+    letters, rating = s["s24"]["letters"], pl.col("Rating")
+    frame = frame.with_columns(
+        pl.col("App").str.strip_chars(" \t\r\n").str.to_lowercase(),
+        pl.when(pl.col("Installs") > -1).then((pl.col("Installs") + 1).log()).alias("Installs"),
+        pl.col("Category").str.starts_with("F").alias("f"),
+        pl.col("Last Updated").dt.month().cast(pl.Int64).alias("month"),
+        (pl.col("Last Updated").dt.weekday() >= 6).alias("weekend"),
+        pl.col("Size").sqrt().alias("Size_root"),
+        (rating.fill_null(0) + pl.col("Reviews").fill_null(0)).alias("both"),
+        pl.when(pl.col("Price") > 0).then(s["s23"]["kind"]["paid"]).otherwise(s["s23"]["kind"]["free"]).alias("kind"),
+        pl.when(rating < -1).then(pl.lit("< -1")).when(rating < 0).then(pl.lit("[-1, 0)")).when(rating < 1)
+        .then(pl.lit("[0, 1)")).when(rating >= 1).then(pl.lit(">= 1")).alias("star_group"),
+    )  # fmt: skip
+    orders = {name: place for place, name in enumerate(s["s22"]["Category"])}
+    return frame.with_columns(
+        ((pl.col("App").str.len_chars().cast(pl.Float64) - letters["centre"]) / letters["width"]).alias("letters"),
+        (rating * pl.col("Installs")).round(2, mode="half_away_from_zero").alias("liked"),
+        pl.col("Category").replace_strict(orders, default=None, return_dtype=pl.Int64),
+    )
 
 
 def polars_run(data: str, state: str, out: str) -> float:
@@ -225,7 +279,7 @@ def preview(data: str, state: str, out: str) -> dict:
     """Time the first page, and the facts of ten columns, after one more step on a 12-step recipe."""
     from transforms.preview import Previewer
 
-    long = recipe()
+    long = recipe().upto(8)
     for n in range(4):
         long = long.add(
             "number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"}
@@ -275,7 +329,7 @@ def record(data: str, state: str, out: str) -> dict:
 
     con = connect()
     sample = con.sql(f"FROM '{data}' LIMIT 5000").to_arrow_table()
-    long = Recipe.from_dict(recipe().remove("s8").dump())
+    long = Recipe.from_dict(recipe().upto(7).dump())
     for n in range(13):
         long = long.add(
             "number.arithmetic", {"left": "Rating", "operation": "multiply", "number": 1.5 + n, "to": f"more{n}"}
@@ -346,6 +400,13 @@ def same(ways: list[str], folder: Path) -> None:
         "Price",
         "year",
         "per_install",
+        "letters",
+        "month",
+        "Size_root",
+        "liked",
+        "both",
+        "kind",
+        "Category",
         *(f"Content Rating_{v}" for v in RATINGS),
     ]
     sums = ", ".join(f'count("{c}"), sum("{c}"::DOUBLE)' for c in numbers)

@@ -6,6 +6,7 @@ An engine turns sources into Ibis tables in plain form (see `schema`) and an Ibi
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import duckdb
 import ibis
 import ibis.backends.duckdb
+from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
+from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from transforms import functions, schema
@@ -52,8 +55,24 @@ class DuckDB2(DuckDB):
             return super().lambda_sql(expression, *args, **kwargs)
 
 
+class _FloatLiterals:
+    """Write a float as 2.5e0: 2.5 would be a decimal, with other arithmetic and another type in the result."""
+
+    def visit_NonNullLiteral(self, op, *, value, dtype):
+        if dtype.is_floating() and math.isfinite(value):
+            digits = repr(float(value))
+            literal = exp.Literal.number((digits if "e" in digits else digits + "e0").lstrip("-"))
+            return exp.Neg(this=literal) if digits.startswith("-") else literal
+        return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
+
+
+class _Compiler(_FloatLiterals, DuckDBCompiler):
+    dialect = DuckDB2
+
+
 class _Backend(ibis.backends.duckdb.Backend):
     dialect = DuckDB2
+    compiler = _Compiler()
 
     def _register_udfs(self, expr) -> None:  # Ibis calls it before it runs an expression
         functions.register_on_duckdb(self.con, expr, self.compiler.type_mapper.to_string)
@@ -175,8 +194,14 @@ class SparkEngine:
 def _spark_backend():
     """Return Ibis' Spark backend, which knows row functions too; made on first use, because Spark is optional."""
     from ibis.backends.pyspark import Backend
+    from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+
+    class SparkCompiler(_FloatLiterals, PySparkCompiler):
+        pass
 
     class SparkBackend(Backend):
+        compiler = SparkCompiler()
+
         def _register_udfs(self, expr) -> None:
             super()._register_udfs(expr)
             functions.register_on_spark(self, expr)

@@ -187,14 +187,18 @@ class ParseNumber(TextFunction):
         # In three steps, so that each text is searched once: an engine would search again for every letter.
         spare = dict(zip(self.columns, spare_names(table, len(self.columns)), strict=True))
         table = table.mutate([self._found(table[c], 0).name(s) for c, s in spare.items()])
-        numbers = [
-            table[s].translate(" kKmMgGbBtT%", "").try_cast("float64").name(self.target(c)) for c, s in spare.items()
-        ]
-        table = table.mutate([*numbers, *(table[s].right(1).lower().name(s) for s in spare.values())])
-        scales = {s: [(table[s] == k, ibis.literal(v)) for k, v in self.SCALE.items()] for s in spare.values()}
-        scaled = [
-            (table[self.target(c)] * ibis.cases(*scales[s], else_=1.0)).name(self.target(c)) for c, s in spare.items()
-        ]
+        # The sign behind the number, as a code: comparing texts costs more, and TRANSLATE or RTRIM four times as much.
+        numbers = []
+        for c, s in spare.items():
+            last = table[s].right(1)
+            digits = last.between("0", "9").ifelse(table[s], table[s].substr(0, table[s].length() - 1))
+            numbers += [digits.try_cast("float64").name(self.target(c)), last.ascii_str().name(s)]
+        table = table.mutate(numbers)
+        codes = [(ord(sign), scale) for k, scale in self.SCALE.items() for sign in dict.fromkeys((k, k.upper()))]
+        scaled = []
+        for c, s in spare.items():
+            scale = ibis.cases(*[(table[s] == code, ibis.literal(scale)) for code, scale in codes], else_=1.0)
+            scaled.append((table[self.target(c)] * scale).name(self.target(c)))
         return table.mutate(scaled).drop(*spare.values())
 
     def pandas_value(self, column, dtype):

@@ -75,6 +75,8 @@ def export(fitted: FittedRecipe, *, file: str = "prepare.py") -> str:
     imports = [line + "\n" for line in sorted(needed)]
     if re.search(r"\bnp\.", used):
         imports.append("\nimport numpy as np")
+    if re.search(r"\b(inf|nan)\b", used):  # as repr() prints learnt values
+        helper_code = '\n\ninf, nan = float("inf"), float("nan")\n' + helper_code
     others = [n for n in fitted.inputs if n != MAIN]
     usage = "".join(f" {in_docstring(n)}=FILE" for n in others)
     return (
