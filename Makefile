@@ -12,17 +12,19 @@ app: $(VENV)/.user
 
 # Everything that needs neither a browser nor Java.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -m "not e2e and not spark"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not spark and not random" tests/contract tests/transforms
+	$(BIN)/python -m pytest -m "not e2e and not spark" --ignore=tests/contract --ignore=tests/transforms
 
 test-browser: $(VENV)/.dev
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
-# The three-way agreement on Spark: examples and edge values. `make test-all` runs every variant.
+# The three-way agreement on Spark: each transform's first example. `make test-all` runs every variant and random tables.
 test-spark: $(VENV)/.dev
-	$(BIN)/python -m pytest -m spark -k "not shuffled and not empty and not all_missing and not weird_names"
+	$(BIN)/python -m pytest -m spark -k "0-example or spark_connect"
 
 test-all: test test-browser
 	$(BIN)/python -m pytest -m spark
+	$(BIN)/python -m pytest -m random
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

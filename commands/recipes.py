@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import JsonOption, WorkspaceOption, emit, open_workspace, say, table, user_errors
+from commands.common import JsonOption, WorkspaceOption, emit, key_values, open_workspace, say, table, user_errors
 from transforms.errors import InputError
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE.json", help="A recipe file, or a fitted one.")]
@@ -17,7 +17,13 @@ InputOption = Annotated[
     list[str],
     typer.Option("--input", metavar="[PORT=]DATA", help="A file, dataset or dataset@version; the first one is main."),
 ]
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A value for a parameter of the recipe.")
+]
 StateOption = Annotated[Path | None, typer.Option("--state", help="A fitted recipe: run with what it has learnt.")]
+
+
+recipe_app = typer.Typer(no_args_is_help=True, help="Recipe files.")
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("run")(run)
     app.command("export")(export)
+    app.add_typer(recipe_app, name="recipe")
 
 
 @user_errors
@@ -79,6 +86,7 @@ def check(
     ctx: typer.Context,
     recipe: RecipeArgument,
     input: InputOption,
+    param: ParamOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,7 +94,7 @@ def check(
     from transforms import schema as types
     from transforms.engines import DuckDBEngine
 
-    loaded = load(recipe)
+    loaded = load(recipe).with_parameters(key_values(param, "--param"))
     with opened(ctx, input) as (con, sources, _):
         engine = DuckDBEngine(con)
         schemas = {name: types.names(engine.table(source).schema()) for name, source in sources.items()}
@@ -105,10 +113,14 @@ def run(
     input: InputOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .json file.")],
     engine: Annotated[str, typer.Option("--engine", help="duckdb or spark.")] = "duckdb",
+    spark: Annotated[
+        str | None, typer.Option("--spark", help="A Spark Connect address (sc://host:15002) in place of local Spark.")
+    ] = None,
     state: StateOption = None,
     save_state: Annotated[
         Path | None, typer.Option("--save-state", help="Where to write the fitted recipe [OUTPUT.recipe.json].")
     ] = None,
+    param: ParamOption = None,
     memory: Annotated[
         str | None, typer.Option("--memory", help="Memory cap such as 2GB; more is spilled to disk.")
     ] = None,
@@ -120,7 +132,9 @@ def run(
 
     if engine not in ("duckdb", "spark"):
         raise InputError(f"There is no engine {engine!r}.", hint="Choose duckdb or spark.")
-    loaded = load(state or recipe)
+    if spark and engine != "spark":
+        raise InputError("--spark needs --engine spark.")
+    loaded = load(state or recipe).with_parameters(key_values(param, "--param"))
     if state and (steps := unfitted(loaded)):
         raise InputError(
             f"{str(state)!r} is not a fitted recipe: step {steps[0]!r} has not learnt anything yet.",
@@ -131,7 +145,7 @@ def run(
         raise InputError(f"There is no folder {str(state_path.parent)!r}.")
     begun = time.perf_counter()
     with opened(ctx, input, memory=memory) as (con, sources, note):
-        runner = engine_for(engine, con)
+        runner = engine_for(engine, con, spark)
         fitted = (
             loaded
             if hasattr(loaded, "states") and state
@@ -175,7 +189,7 @@ def export(
     from transforms.export import export as write_code
     from transforms.writing import write_text
 
-    loaded = load(state or recipe)
+    loaded = load(state or recipe).with_parameters()
     if not isinstance(loaded, FittedRecipe) or unfitted(loaded):
         if input:
             with opened(ctx, input) as (con, sources, note):
@@ -196,6 +210,35 @@ def export(
         return
     write_text(output, code)
     emit(ctx, {"as": kind, "path": str(output), "bytes": len(code.encode())}, f"Written to {output}.")
+
+
+@recipe_app.command("import")
+@user_errors
+def import_recipe(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A DataBrew recipe, a Data Wrangler .flow, or an OpenRefine history.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the recipe.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn another tool's recipe into ours and report what became of each of its operations."""
+    from transforms.importing import read
+
+    recipe, report = read(file)
+    recipe.save(out)
+    paths = {"": str(out)}
+    for name, further in report.recipes.items():  # other branches of a flow stand beside it
+        paths[name] = str(out.with_name(f"{out.stem}.{_in_file_name(name)}{out.suffix or '.json'}"))
+        further.save(paths[name])
+    result = {"recipe": paths.pop(""), "steps": len(recipe.steps), "recipes": paths, "report": report.dump()}
+    written = [f"Written to {out}: {len(recipe.steps)} steps."] + [
+        f"Written to {p}: the recipe {n!r}." for n, p in paths.items()
+    ]
+    emit(ctx, result, "\n".join([report.text(), *written]))
+
+
+def _in_file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60] or "recipe"
 
 
 def load(path: Path):
@@ -276,10 +319,10 @@ def split_port(given: str, *, first: bool) -> tuple[str, str]:
     return "main", given
 
 
-def engine_for(name: str, con):
+def engine_for(name: str, con, spark: str | None = None):
     from transforms.engines import DuckDBEngine, SparkEngine
 
-    return DuckDBEngine(con) if name == "duckdb" else SparkEngine()
+    return DuckDBEngine(con) if name == "duckdb" else SparkEngine(address=spark)
 
 
 def _progress(quiet: bool):

@@ -34,7 +34,8 @@ def transforms_page() -> str:
         lines.append(f"*{cls.serving}* · covers {', '.join(f'`{c}`' for c in cls.covers)}\n")
         lines.append("| setting | means | default |\n| --- | --- | --- |")
         for name, declared in cls.model_fields.items():
-            default = "required" if declared.is_required() else f"`{json.dumps(declared.default, default=list)}`"
+            start = declared.get_default(call_default_factory=True)
+            default = "required" if declared.is_required() else f"`{json.dumps(start, default=list)}`"
             kind = marker_of(declared, Columns_)
             what = f"{declared.title}" + (f" ({kind.kind})" if kind and kind.kind != "any" else "")
             lines.append(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from shell import forms, preview
 from shell.components.grid import grid
+from shell.picker import pick
 from shell.state import state
 from shell.widgets import confirm, count, empty, guard, header, md, problem, run_status, workspace
 from transforms import FittedRecipe, Recipe, Step, catalog, suggest
@@ -310,44 +311,11 @@ def take_pending(ws, draft: Draft, recipe: Recipe) -> None:
 
 
 def picker() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input(
-            "Search steps",
-            key=f"search_{editing().form}",
-            placeholder="fill missing, dummy variables, vlookup …",
-            icon=":material/search:",
-            live=True,
-        )
-        if st.button("Close", key="close_picker", icon=":material/close:"):
-            reset_form()
-    found = search(words or "")
-    if not found:
-        st.caption("No step has these words. Try one word, such as “date” or “missing”.")
-    with st.container(height=GRID_HEIGHT - 60, border=False, key="picker", gap="xsmall"):
-        family = None
-        for cls in found:
-            if cls.family() != family:
-                family = cls.family()
-                st.markdown(f"**{catalog.FAMILIES.get(family, family.title())}**")
-            if st.button(cls.label, key=f"pick_{cls.name}", width="stretch", help=cls.summary()):
-                open_form(cls.name, {}, at=editing().at)
-
-
-def search(words: str) -> list[type]:
-    """Return transforms whose label, id, words or summary hold all the words, best first."""
-    parts = words.lower().split()
-    if not parts:
-        return catalog.all_transforms()
-
-    def score(cls) -> int:
-        label, rest = (
-            cls.label.lower(),
-            " ".join((cls.name, *cls.words, *cls.covers, cls.summary())).lower().replace("_", " "),
-        )
-        return sum(3 if p in label else 1 if p in rest else -100 for p in parts)
-
-    scored = [(score(cls), -place, cls) for place, cls in enumerate(catalog.all_transforms())]
-    return [cls for points, _, cls in sorted(scored, key=lambda s: s[:2], reverse=True) if points > 0]
+    if st.button("Back to the steps", key="close_picker", icon=":material/close:", type="tertiary"):
+        reset_form()
+    chosen = pick(f"p{editing().form}", placeholder="fill missing, vlookup …", height=GRID_HEIGHT - 90)
+    if chosen:
+        open_form(chosen.name, {}, at=editing().at)
 
 
 def open_form(transform: str, values: dict[str, Any], *, step: str | None = None, at: int | None = None) -> None:

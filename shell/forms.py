@@ -88,7 +88,7 @@ def _choose(label, options, start, many, required, at, help_):
 
 def _literal(label, options, start, at, help_):
     index = options.index(start) if start in options else 0
-    if len(options) <= 4 and sum(map(len, options)) <= 40:
+    if len(options) <= 4 and sum(len(str(o)) for o in options) <= 40:
         return st.segmented_control(label, options, default=options[index], key=at, help=help_, required=True)
     return st.selectbox(label, options, index=index, key=at, help=help_)
 

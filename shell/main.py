@@ -17,6 +17,7 @@ PAGES = {
     "Prepare": [
         st.Page("../pages/data.py", title="Data", icon=":material/database:", url_path="data"),
         st.Page("../pages/prepare.py", title="Prepare", icon=":material/water_drop:", url_path="prepare"),
+        st.Page("../pages/reference.py", title="Transforms", icon=":material/menu_book:", url_path="transforms"),
     ],
     "Understand": [
         st.Page("../pages/explore.py", title="Explore", icon=":material/bar_chart:", url_path="explore"),

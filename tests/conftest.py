@@ -10,6 +10,7 @@ import pytest
 from workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("TILTH_ALLOW_PYTHON", "1")  # off by default; the examples of Python steps are run like all others
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -148,8 +150,8 @@ class SparkEngine:
 
     name = "spark"
 
-    def __init__(self, session=None):
-        self.session = session or local_spark()
+    def __init__(self, session=None, address: str | None = None):
+        self.session = session or (remote_spark(address) if address else local_spark())
         self.backend = _spark_backend()(self.session)
 
     def table(self, source: Any):
@@ -194,6 +196,8 @@ class SparkEngine:
 def _spark_backend():
     """Return Ibis' Spark backend, which knows row functions too; made on first use, because Spark is optional."""
     from ibis.backends.pyspark import Backend
+
+    ibis.pyspark  # noqa: B018  # registers the backend's options
     from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
     class SparkCompiler(_FloatLiterals, PySparkCompiler):
@@ -214,6 +218,33 @@ def _spark_backend():
     return connected
 
 
+def remote_spark(address: str):
+    """Return a session on a Spark Connect server (`sc://host:15002`); it must see the files by the same paths."""
+    if not address.startswith("sc://"):
+        raise InputError(f"{address!r} is not a Spark Connect address.", hint="Write sc://host:15002.")
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ModuleNotFoundError as error:
+        raise NotOnThisEngine("Spark is not installed.", hint="pip install 'pyspark[connect]>=4,<5'.") from error
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        session = SparkSession.builder.remote(address).getOrCreate()
+        for key in ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.timestampType"):
+            session.conf.set(key, SPARK[key])
+    except (PySparkException, ImportError, OSError) as error:
+        raise InputError(f"Spark at {address} does not answer: {first_line(error)}") from error
+    return session
+
+
+SPARK = {  # what makes Spark mean what DuckDB means
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+
+
 def local_spark(cores: int = 2):
     """Return a Spark session in local mode, in UTC, that stays on this machine."""
     try:
@@ -222,16 +253,13 @@ def local_spark(cores: int = 2):
         raise NotOnThisEngine(
             "Spark is not installed.", hint="pip install 'pyspark>=4,<5' and install Java 17."
         ) from error
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # row functions need the packages of this Python
     builder = SparkSession.builder.master(f"local[{cores}]").appName("tilth")
-    settings = {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "false",
+    settings = SPARK | {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.shuffle.partitions": "2",
-        "spark.sql.timestampType": "TIMESTAMP_NTZ",
-        "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
         "spark.sql.codegen.wholeStage": "true",
         "spark.log.level": "ERROR",
     }

@@ -28,17 +28,19 @@ _BOUND: dict[str, Bound] = {}
 
 VALUES = '''
 def values(column):
-    """Return the Python values of a column, missing ones as None and arrays as lists."""
+    """Return the Python values of a column, missing ones (in arrays too) as None and arrays as lists."""
 
     def plain(value):
         value = value.tolist() if hasattr(value, "tolist") else value
-        return [plain(v) for v in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [plain(v) for v in value]
+        return None if isinstance(value, float) and value != value else value
 
     return [None if missing else plain(v) for v, missing in zip(column.astype(object), column.isna())]
 '''
 
 EACH = '''
-def each(function, kind, *columns, **constants):
+def each(function, kind, /, *columns, **constants):
     """Call a function for every row; a missing argument gives a missing value. `kind` is the pandas type."""
     seen = {}
 
@@ -55,7 +57,7 @@ def each(function, kind, *columns, **constants):
 '''
 
 EACH_ROW = '''
-def each_row(function, kind, *columns, **constants):
+def each_row(function, kind, /, *columns, **constants):
     """Call a function for every row, missing arguments as None. `kind` is the pandas type."""
     found = [function(*row, **constants) for row in zip(*map(values, columns))]
     return pd.Series(found, index=columns[0].index, dtype=kind or object)
@@ -118,6 +120,8 @@ class RowFunction:
         functools.update_wrapper(self, python)
 
     def __call__(self, *columns, **constants):
+        if not any(isinstance(c, ibis.expr.types.Value) for c in columns):  # called by another row function
+            return self.python(*columns, **constants)
         columns = [
             c if t.is_nested() or t.is_binary() else c.cast(t) for c, t in zip(columns, self.inputs, strict=True)
         ]
@@ -209,7 +213,7 @@ def _sources(python: Callable, seen: set | None = None) -> Iterator[str]:
     """Yield the texts behind a function: imports, constants and functions of its module, itself last."""
     seen = set() if seen is None else seen
     for name in _global_names(python.__code__):
-        if name in seen or name not in python.__globals__:
+        if name in seen or name not in python.__globals__ or name.startswith("__"):
             continue
         seen.add(name)
         value = python.__globals__[name]

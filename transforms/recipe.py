@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from transforms import schema as types
 from transforms.engines import DuckDBEngine
 from transforms.errors import AppError, FitError, InputError, RecipeError
+from transforms.parameters import resolved
 from transforms.transform import CombiningTransform, Transform, find
+from transforms.upgrades import upgraded
 
 FORMAT = 1
 MAIN = "main"
@@ -36,9 +38,19 @@ class Step(BaseModel):
     note: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, content: Any) -> Any:
+        return upgraded(content) if isinstance(content, dict) else content
+
     def build(self) -> Transform:
-        """Return the transform with these settings; raise NotFound or ParamError."""
-        return find(self.transform).from_settings(self.settings)
+        """Return the transform with these settings; raise NotFound, ParamError, or RecipeError for a step of a newer Tilth."""
+        known = find(self.transform)
+        if self.version > known.version:
+            raise RecipeError(
+                f"it was saved by a newer Tilth (version {self.version} of this step).", hint="Update Tilth."
+            )
+        return known.from_settings(self.settings)
 
     def label(self) -> str:
         """Return the transform's label, or its id where nobody knows it."""
@@ -167,6 +179,10 @@ class Recipe(BaseModel):
         used = [int(m.group(1)) for s in self.steps if (m := re.fullmatch(r"s(\d+)", s.id))]
         return f"s{max(used, default=0) + 1}"
 
+    def with_parameters(self, values: Mapping[str, Any] | None = None):
+        """Return the recipe with values (or their defaults) in place of its parameters; see `transforms.parameters`."""
+        return resolved(self, values)
+
     # -- running
 
     def enabled(self) -> list[tuple[int, Step]]:
@@ -206,6 +222,8 @@ class Recipe(BaseModel):
         Raises:
             RecipeError (or a kind of it): the first step that cannot run, with its number and label.
         """
+        if (filled := self.with_parameters()) is not self:
+            return filled.fit(inputs, con, engine=engine, fitted_on=fitted_on, on_step=on_step)
         engine = engine or DuckDBEngine(con)
         tables = bind(engine, self, inputs)
         states: dict[str, Any] = {}
@@ -233,13 +251,16 @@ class Recipe(BaseModel):
         """
         from transforms.check import check
 
-        return check(self, inputs or self.inputs)
+        try:
+            return check(self.with_parameters(), inputs or self.inputs)
+        except InputError as error:
+            return [Problem(step=None, message=error.message, hint=error.hint)]
 
     def output_schema(self, inputs: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, str]:
         """Return {column: type name} after the last step, as far as it is known without data."""
         from transforms.check import walk
 
-        return walk(self, inputs or self.inputs).schema
+        return walk(self.with_parameters(), inputs or self.inputs).schema
 
 
 class FittedRecipe(Recipe):

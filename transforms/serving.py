@@ -66,19 +66,23 @@ class RecordRunner:
         Raises:
             InputError: a value that does not fit its column's type.
         """
-        values = [_value(record.get(c), c, kind) for c, kind in self.schema.items()]
+        values = self.values(record)
         if self.fast:
             try:
-                return self._by_python(values)
+                return self.by_python(values)
             except Exception:  # Python is not sure of this record (or fails on it): DuckDB says what it means
-                return self._by_query(values)
-        return self._by_query(values)
+                return self.by_query(values)
+        return self.by_query(values)
 
-    def _by_python(self, values: list) -> dict[str, Any] | None:
+    def values(self, record: Mapping[str, Any]) -> list:
+        """Return a raw record's values in the order of the columns, as their types."""
+        return [_value(record.get(c), c, kind) for c, kind in self.schema.items()]
+
+    def by_python(self, values: list) -> dict[str, Any] | None:
         found = self.fast(values)
         return None if found is REMOVED else dict(zip(self.columns, found, strict=True))
 
-    def _by_query(self, values: list) -> dict[str, Any] | None:
+    def by_query(self, values: list) -> dict[str, Any] | None:
         given = ", ".join(map(_literal, values, self._sql_types))
         with self._lock:
             try:

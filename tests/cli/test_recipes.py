@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
@@ -306,4 +307,57 @@ def test_export_errors(tilth):
     Recipe().add("window.row_number", {"order_by": "age", "to": "n"}).save("batch.json")
     refused(
         tilth("export", "batch.json", "--input", "people.parquet", "--as", "sklearn", code=1), "Step 1", "Disable it"
+    )
+
+
+# -- recipe import, parameters
+
+
+def test_another_tools_recipe_is_imported_with_a_report(tilth):
+    Path("brew.json").write_text(
+        '[{"Action": {"Operation": "RENAME", "Parameters": {"sourceColumn": "age", "targetColumn": "years"}}},\n'
+        ' {"Action": {"Operation": "NO_SUCH", "Parameters": {}}}]'
+    )
+    done = said(tilth("recipe", "import", "brew.json", "--out", "ours.json", "--json"))
+    assert done["steps"] == 2 and done["recipe"] == "ours.json"
+    assert (done["report"]["mapped"], done["report"]["kept_disabled"]) == (1, 1)
+    assert {line["operation"]: line["outcome"] for line in done["report"]["lines"]} == {
+        "RENAME": "mapped",
+        "NO_SUCH": "kept disabled",
+    }
+    ran = said(tilth("run", "ours.json", "--input", "people.parquet", "-o", "out.parquet", "--json"))
+    assert [c["name"] for c in ran["columns"]] == ["years", "city"]
+    text = tilth("recipe", "import", "brew.json", "-o", "ours.json").stdout
+    assert "1 mapped" in text and "NO_SUCH: kept disabled" in text
+    Path("bad.json").write_text("[1, 2")
+    refused(tilth("recipe", "import", "bad.json", "-o", "x.json", code=1), "not JSON")
+    refused(tilth("recipe", "import", "gone.json", "-o", "x.json", code=1), "no file")
+
+
+def test_parameters_are_given_at_run_time(tilth):
+    content = {
+        "parameters": {"least": {"type": "number"}},
+        "steps": [
+            {
+                "id": "s1",
+                "transform": "number.arithmetic",
+                "settings": {"left": "age", "number": {"parameter": "least"}, "to": "b"},
+            }
+        ],
+    }
+    Path("given.json").write_text(json.dumps(content))
+    refused(
+        tilth("run", "given.json", "--input", "people.parquet", "-o", "o.parquet", code=1),
+        "'least' has no value",
+        "--param",
+    )
+    refused(
+        tilth("run", "given.json", "--input", "people.parquet", "-o", "o.parquet", "--param", "lest=1", code=1),
+        "did you mean 'least'",
+    )
+    tilth("run", "given.json", "--input", "people.parquet", "-o", "o.parquet", "--param", "least=2")
+    assert pq.read_table("o.parquet")["b"].to_pylist() == [12.0, None, 32.0]
+    assert (
+        said(tilth("check", "given.json", "--input", "people.parquet", "--param", "least=1", "--json"))["problems"]
+        == []
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from transforms import Recipe, catalog
 from transforms import schema as types
+from transforms.examples import table
 from transforms.fields import ColumnOf, Columns_, kind_of
 from transforms.transform import Example
 
@@ -36,6 +37,7 @@ class Case:
     """One run: fit on `train`, transform `rows`."""
 
     id: str
+    key: str  # cases with the same key differ in their rows only: one fit, one compilation
     transform: type
     settings: Mapping[str, Any]
     rows: pa.Table
@@ -46,37 +48,6 @@ class Case:
 
     def recipe(self) -> Recipe:
         return Recipe(name=self.id).add(self.transform.name, self.settings)
-
-
-def table(columns: Mapping[str, list], kinds: Mapping[str, str]) -> pa.Table:
-    """Return an Arrow table from Python values; `kinds` says the type where values alone do not."""
-    arrays = {}
-    for name, values in columns.items():
-        kind = kinds.get(name) or _guess(values)
-        values = [_moment(v, kind) for v in values]
-        arrays[name] = pa.array(values, types.from_name(kind).to_pyarrow(), from_pandas=False)
-    return pa.table(arrays)
-
-
-def _guess(values: list) -> str:
-    known = [v for v in values if v is not None]
-    for test, kind in ((bool, "boolean"), (int, "int64"), (datetime, "timestamp"), (date, "date"), (str, "string")):
-        if known and all(isinstance(v, test) for v in known):
-            return kind
-    if known and isinstance(known[0], list):
-        return f"array<{_guess([x for v in known for x in v])}>"
-    return "float64"
-
-
-def _moment(value, kind):
-    if isinstance(value, str) and kind.startswith("timestamp"):
-        value = datetime.fromisoformat(value)
-        return value.replace(tzinfo=UTC) if kind == "timestamp_utc" and value.tzinfo is None else value
-    if isinstance(value, str) and kind == "date":
-        return date.fromisoformat(value)
-    if isinstance(value, int) and not isinstance(value, bool) and kind == "float64":
-        return float(value)
-    return value
 
 
 def cases() -> Iterator[Case]:
@@ -91,7 +62,10 @@ def _variants(cls, number: int, example: Example) -> Iterator[Case]:
     before = table(example.before, example.types)
     train = table(example.train, example.types | _kinds(before)) if example.train else before
     others = {k: table(v, example.types) for k, v in example.others.items()}
-    make = lambda suffix, rows, **more: Case(f"{name}-{suffix}", cls, example.settings, rows, train, others, **more)  # noqa: E731
+
+    def make(suffix, rows, **more):
+        return Case(f"{name}-{suffix}", name, cls, example.settings, rows, train, others, **more)
+
     yield make(
         "example",
         before,
@@ -127,10 +101,20 @@ def _weird_names(cls, name, example: Example, before, train, others) -> Iterator
     renamed = dict(zip(columns, WEIRD, strict=False))
     settings = _rename_settings(cls, dict(example.settings), renamed)
     swap = lambda t: t.rename_columns([renamed[c] for c in t.column_names])  # noqa: E731
-    yield Case(f"{name}-weird_names", cls, settings, swap(before), swap(train), {k: swap(t) for k, t in others.items()})
+    yield Case(
+        f"{name}-weird_names",
+        f"{name}-weird_names",
+        cls,
+        settings,
+        swap(before),
+        swap(train),
+        {k: swap(t) for k, t in others.items()},
+    )
 
 
 def _rename_settings(model, settings: dict, renamed: Mapping[str, str]) -> dict:
+    if hasattr(model, "with_other_names"):  # names stand inside a formula or a query
+        return model.with_other_names(settings, renamed)
     changed = {}
     for key, value in settings.items():
         declared = model.model_fields[key]
@@ -178,7 +162,7 @@ def _plain(value):
 
 def _key(value):
     if isinstance(value, bool) or value is None:
-        return repr(value)
+        return value  # JSON tells them from the texts "None" and "True"
     return f"{float(value) + 0.0:.6g}" if isinstance(value, int | float) else value
 
 

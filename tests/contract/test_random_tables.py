@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.cases import Case, _kinds, assert_same, table
+from tests.contract.running import Worker, run_file
 from transforms import catalog
 from transforms import schema as types
 from transforms.engines import scratch
@@ -40,26 +38,6 @@ VALUES = {
     "date": st.dates(date(1700, 1, 1), date(2250, 1, 1)),
 }
 VALUES["timestamp_utc"] = VALUES["timestamp"].map(lambda t: t.replace(tzinfo=UTC))
-
-
-class Worker:
-    """One isolated process that runs exported files; a new one after a crash."""
-
-    def __init__(self):
-        script = Path(__file__).with_name("worker.py")
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-W", "ignore", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def run(self, folder: Path) -> str:
-        self.process.stdin.write(f"{folder}\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +72,7 @@ def rows_like(draw, before: pa.Table) -> pa.Table:
 TRANSFORMS = [cls for cls in catalog.all_transforms() if drawable(cls)]
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("cls", TRANSFORMS, ids=lambda c: c.name)
 def test_random_tables_agree(cls, worker, tmp_path):
     numbers = drawable(cls)
@@ -114,7 +93,9 @@ def test_random_tables_agree(cls, worker, tmp_path):
         )
         others = {k: table(v, example.types) for k, v in example.others.items()}
         check(
-            Case(f"{cls.name}-{number}-random", cls, example.settings, rows, train, others, ordered=example.ordered),
+            Case(
+                f"{cls.name}-{number}-random", "", cls, example.settings, rows, train, others, ordered=example.ordered
+            ),
             worker,
             tmp_path,
         )
@@ -130,13 +111,8 @@ def check(case: Case, worker: Worker, folder: Path) -> None:
     except AppError:
         return  # nothing to learn from, or a value that the step refuses: said in plain words, tested in its family
     if "pandas_export" not in case.transform.differences and "random" not in case.transform.differences:
-        (folder / "prepare.py").write_text(export(fitted, "pandas"), encoding="utf-8")
-        pq.write_table(case.rows, folder / "in.parquet")
-        for name, other in case.others.items():
-            pq.write_table(other, folder / f"other_{name}.parquet")
-        answer = worker.run(folder)
-        assert answer == "ok", answer
-        assert_same(pq.read_table(folder / "out.parquet"), expected, ordered=case.ordered, where=case.id)
+        found = run_file(worker, folder, export(fitted, "pandas"), case)
+        assert_same(found, expected, ordered=case.ordered, where=case.id)
     if case.transform.serving in ("row", "fitted"):
         for place, record in enumerate(case.rows.slice(0, 3).to_pylist()):
             one = (

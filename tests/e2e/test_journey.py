@@ -36,7 +36,7 @@ def ws(app):
 
 def add_step(anna: Person, words: str, label: str) -> None:
     anna.click("Add a step")
-    anna.page.get_by_label("Search steps").fill(words)
+    anna.page.get_by_role("textbox", name="Search transforms").fill(words)
     anna.page.wait_for_timeout(700)
     anna.rest()
     anna.click(label)

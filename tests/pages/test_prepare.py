@@ -107,10 +107,10 @@ def test_pick_fill_in_and_add_a_step(ws):
     start(ws, "clean", write(ws, "people", PEOPLE))
     at = opened(recipe="clean")
     fine(at.button(key="add_step").click().run())
-    at.text_input(key="search_1").set_value("dummy variables").run()
-    assert [b.key for b in fine(at).button if (b.key or "").startswith("pick_")][0] == "pick_encode.one_hot"
-    at.text_input(key="search_1").set_value("standard scaling").run()
-    fine(at.button(key="pick_scale.standard").click().run())
+    at.text_input(key="search_p1").set_value("dummy variables").run()
+    assert [b.key for b in fine(at).button if (b.key or "").startswith("pick_")][0] == "pick_p1_encode.one_hot"
+    at.text_input(key="search_p1").set_value("standard scaling").run()
+    fine(at.button(key="pick_p1_scale.standard").click().run())
     assert at.button(key="apply").disabled and at.info, "no column is chosen yet"
     chooser = next(m for m in at.multiselect if m.label == "Columns")
     assert chooser.options == ["age"], "only numbers are offered"

@@ -20,6 +20,8 @@ from transforms import FittedRecipe, Recipe, catalog
 from transforms.engines import connect, scratch
 from transforms.errors import InputError, NotOnThisEngine, RecipeError
 from transforms.export import FORMATS, SUFFIX, export, read_back
+from transforms.export.sql_code import expression
+from transforms.functions import functions_in
 from workspace import Workspace
 
 
@@ -283,6 +285,8 @@ def test_no_column_name_becomes_code(cls):
             for cell in json.loads(export(fitted, "notebook"))["cells"]:
                 if cell["cell_type"] == "code":
                     compile(cell["source"], "cell", "exec")
+        if functions_in(expression(fitted)):
+            continue  # Python functions: SQL and Ibis exports refuse them by name (see tests/contract)
         con = connect()
         for n, t in rows.items():
             con.register("arrow", t)

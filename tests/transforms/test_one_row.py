@@ -51,7 +51,7 @@ def test_python_gives_what_the_query_gives():
 def test_text_beyond_ascii_goes_to_duckdb():
     one = runner(STEPS, ROWS)
     with pytest.raises(Unsure):
-        one._by_python([None, 5.0, "öl", None])
+        one.by_python([None, 5.0, "öl", None])
     assert one.run({"x": 5.0, "city": "öl"})["city"] == "ÖL"
 
 
@@ -72,8 +72,8 @@ def test_patterns_mean_what_re2_means(pattern, text, found):
         pa.table({"t": ["x"]}),
     )
     assert one.fast
-    assert one._by_python([text])["f"] is found
-    assert one._by_query([text])["f"] is found
+    assert one.by_python([text])["f"] is found
+    assert one.by_query([text])["f"] is found
 
 
 def test_what_python_lacks_is_named():

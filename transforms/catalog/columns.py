@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 
 import ibis
 
-from transforms.catalog.common import new_name
-from transforms.errors import ParamError
-from transforms.fields import Column, Columns, NewColumn, param
+from transforms.catalog.common import new_name, spare_names
+from transforms.errors import FitError, ParamError
+from transforms.fields import Column, Columns, NewColumn, SomeColumns, TextColumn, kind_of, param
+from transforms.reading import one_row, rows
+from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
 
@@ -240,3 +242,245 @@ class AddConstantColumn(Transform):
     def pandas(self, df, state, schema):
         kind = {"text": "string", "number": "Float64", "whole number": "Int64", "true/false": "boolean"}[self.type]
         return [f"{df}[{self.to!r}] = pd.Series({self.parsed()!r}, index={df}.index, dtype={kind!r})"]
+
+
+@register
+class PromoteRow(Transform):
+    """Use a row of the data as the column names: the row in which a column holds a given value.
+
+    Fit reads that row and remembers the names (missing cells keep the old name, repeated names get `_2`); the row is dropped
+    wherever it turns up again. Types stay: change them in a later step.
+    """
+
+    name: ClassVar = "columns.promote_row"
+    label: ClassVar = "Use a row as column names"
+    serving: ClassVar = "fitted"
+    covers: ClassVar = ("promote_row_to_header",)
+    words: ClassVar = ("use first row as headers", "header row", "promote headers")
+    examples: ClassVar = (
+        Example({"column": "c1", "value": "id"}, before={"c1": ["id", "1", None], "c2": ["name", "Ada", "Bob"], "c3": [None, "x", "y"]}, after={"id": ["1", None], "name": ["Ada", "Bob"], "c3": ["x", "y"]}),
+    )  # fmt: skip
+
+    column: TextColumn = param("Column")
+    value: str = param("Value that it holds in the header row", min_length=1)
+
+    def fit(self, table):
+        texts = [c for c, t in table.schema().items() if t.is_string() or t.is_integer()]
+        chosen = table.filter(table[self.column] == self.value)
+        found = rows(chosen.select([table[c].cast("string").name(f"c{i}") for i, c in enumerate(texts)]).distinct().order_by([f"c{i}" for i in range(len(texts))]).limit(1))  # fmt: skip
+        if not found:
+            raise FitError(f"no row has {self.value!r} in column {self.column!r}.", hint="Look at the first rows.")
+        cells = dict(zip(texts, found[0].values(), strict=True))
+        names: list[str] = []
+        for c in table.columns:
+            base = cells.get(c) or c
+            names.append(next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in names))
+        return {"names": dict(zip(table.columns, names, strict=True))}
+
+    def open_prefixes(self):
+        return ("",)
+
+    def apply(self, table, state):
+        kept = table.filter((table[self.column] != self.value).fill_null(True))
+        return kept.select([kept[c].name(state["names"].get(c, c)) for c in table.columns])
+
+    def pandas(self, df, state, schema):
+        return [
+            f"{df} = {df}[({df}[{self.column!r}] != {self.value!r}).fillna(True).astype(bool)]",
+            f"{df} = {df}.rename(columns={state['names']!r})",
+        ]
+
+
+@register
+class DemoteNames(Transform):
+    """Push the column names back into the data as a row of text, and name the columns `column_1`, `column_2` and so on.
+
+    All columns become text.
+    """
+
+    name: ClassVar = "columns.demote_names"
+    label: ClassVar = "Column names to a row"
+    serving: ClassVar = "training_only"
+    covers: ClassVar = ("demote_header_to_row",)
+    words: ClassVar = ("use headers as first row", "demote headers")
+    examples: ClassVar = (
+        Example({}, before={"a": [1, None], "b": ["x", "y"]}, after={"column_1": ["a", "1", None], "column_2": ["b", "x", "y"]}),
+    )  # fmt: skip
+
+    def check_columns(self, schema):
+        from transforms.catalog.encode import text_like
+
+        super().check_columns(schema)
+        text_like(schema, list(schema))
+
+    def apply(self, table, state):
+        named = list(enumerate(table.columns, 1))
+        head = table.aggregate(ibis._.count().name("__n")).select(
+            [ibis.literal(c).name(f"column_{i}") for i, c in named]
+        )
+        return ibis.union(head, table.select([table[c].cast("string").name(f"column_{i}") for i, c in named]))
+
+    def pandas(self, df, state, schema):
+        from transforms.catalog.encode import as_text
+
+        texts = ", ".join(f"{f'column_{i}'!r}: {as_text(f'{df}[{c!r}]', schema[c])}" for i, c in enumerate(schema, 1))
+        return [
+            f"names = pd.DataFrame([list({df}.columns)], columns={[f'column_{i + 1}' for i in range(len(schema))]!r}, dtype='string')",
+            f"{df} = pd.concat([names, pd.DataFrame({{{texts}}})], ignore_index=True)",
+        ]
+
+
+@register
+class DropByRule(Transform):
+    """Drop columns by what the training rows hold, and remember which: constant, mostly missing, like an id, or correlated.
+
+    constant: at most one different known value. mostly missing: at least the share missing. like an id: at least the share of
+    known values are different (text and whole numbers). correlated: of two number columns whose absolute Pearson correlation is
+    at least the share, the later one goes. Columns named as kept always stay.
+    """
+
+    name: ClassVar = "columns.drop_by_rule"
+    label: ClassVar = "Drop useless columns"
+    serving: ClassVar = "fitted"
+    covers: ClassVar = (
+        "drop_constant_columns",
+        "drop_mostly_missing_columns",
+        "drop_highly_correlated_columns",
+        "drop_id_like_columns",
+    )
+    words: ClassVar = ("VarianceThreshold", "zero variance", "collinear", "sparse columns", "unique id")
+    examples: ClassVar = (
+        Example({}, train={"a": [1, 1, None], "b": [1, 2, 3]}, before={"a": [5], "b": [6]}, after={"b": [6]}),
+        Example({"rule": "mostly missing", "share": 0.6}, before={"a": [None, None, 1], "b": [1, None, 3]}, after={"b": [1, None, 3]}),
+        Example({"rule": "like an id", "share": 0.9, "keep": ["k"]}, before={"a": ["p", "q", "r"], "k": [1, 2, 3], "b": ["x", "x", None], "c": [1.5, 2.5, 3.5]}, after={"k": [1, 2, 3], "b": ["x", "x", None], "c": [1.5, 2.5, 3.5]}),
+        Example({"rule": "correlated", "share": 0.95}, before={"a": [1, 2, 3], "b": [2.0, 4.0, 6.5], "c": [3, 1, 3]}, after={"a": [1, 2, 3], "c": [3, 1, 3]}),
+    )  # fmt: skip
+
+    rule: Literal["constant", "mostly missing", "like an id", "correlated"] = param("Drop columns that are", default="constant")  # fmt: skip
+    share: float = param("Share", default=0.95, ge=0, le=1)
+    keep: SomeColumns = param("Always keep", default=())
+
+    def fit(self, table):
+        schema = table.schema()
+        asked = [c for c in table.columns if c not in self.keep and kind_of(schema[c]) != "any"]
+        if self.rule == "correlated":
+            return {"drop": self._correlated(table, [c for c in asked if kind_of(schema[c]) == "number"])}
+        if self.rule == "like an id":
+            asked = [c for c in asked if schema[c].is_string() or schema[c].is_integer()]
+        counts = [e for i, c in enumerate(asked) for e in (table[c].count().name(f"n{i}"), table[c].nunique().name(f"d{i}"))]  # fmt: skip
+        found = one_row(table.aggregate([*counts, ibis._.count().name("all")]))
+        total = found["all"] or 1
+        dropped = []
+        for i, c in enumerate(asked):
+            known_, different = found[f"n{i}"], found[f"d{i}"]
+            hit = {
+                "constant": different <= 1,
+                "mostly missing": (total - known_) / total >= self.share,
+                "like an id": known_ > 1 and different / known_ >= self.share,
+            }[self.rule]
+            dropped += [c] if hit else []
+        return {"drop": self._some_left(dropped, table.columns)}
+
+    def _correlated(self, table, columns) -> list[str]:
+        pairs = [(a, b) for j, b in enumerate(columns) for a in columns[:j]]
+        if len(pairs) > 20_000:
+            raise FitError(f"{len(columns)} number columns are too many to compare.", hint="Keep fewer columns.")
+        values = {c: known(table[c]) for c in columns}
+        asked = [
+            values[a].corr(values[b], where=values[a].notnull() & values[b].notnull(), how="pop").name(f"r{i}")
+            for i, (a, b) in enumerate(pairs)
+        ]
+        found = one_row(table.aggregate(asked)) if asked else {}
+        dropped: list[str] = []
+        for i, (a, b) in enumerate(pairs):
+            if a not in dropped and b not in dropped and abs(found[f"r{i}"] or 0.0) >= self.share:
+                dropped.append(b)
+        return self._some_left(dropped, table.columns)
+
+    def _some_left(self, dropped, columns):
+        if len(dropped) == len(columns):
+            raise FitError("no column would be left.", hint="Name a column to keep.")
+        return dropped
+
+    def apply(self, table, state):
+        gone = [c for c in state["drop"] if c in table.columns]
+        return table.drop(*gone) if gone else table
+
+    def pandas(self, df, state, schema):
+        return [f"{df} = {df}.drop(columns={state['drop']!r})"]
+
+
+@register
+class SortColumns(Transform):
+    """Put the columns into alphabetical order; capital and small letters count as the same."""
+
+    name: ClassVar = "columns.sort_by_name"
+    label: ClassVar = "Sort columns by name"
+    covers: ClassVar = ("sort_columns_by_name",)
+    words: ClassVar = ("alphabetical columns", "reorder")
+    examples: ClassVar = (
+        Example({}, before={"b": [1], "A": [None], "c": [3]}, after={"A": [None], "b": [1], "c": [3]}),
+        Example({"descending": True}, before={"b": [1], "A": [2]}, after={"b": [1], "A": [2]}),
+    )
+
+    descending: bool = param("From Z to A", default=False)
+
+    def _order(self, columns):
+        return sorted(columns, key=lambda c: (c.lower(), c), reverse=self.descending)
+
+    def apply(self, table, state):
+        return table.select([table[c] for c in self._order(table.columns)])
+
+    def pandas(self, df, state, schema):
+        return [f"{df} = {df}[{self._order(list(schema))!r}]"]
+
+
+@register
+class AddUuid(Transform):
+    """Add an identifier in UUID form that depends on key columns and a seed: the same row gets the same one everywhere.
+
+    It is an MD5 of the values written as a UUID, not a random one; equal keys give equal identifiers.
+    """
+
+    name: ClassVar = "columns.add_uuid"
+    label: ClassVar = "Add an identifier"
+    covers: ClassVar = ("add_uuid_column",)
+    words: ClassVar = ("UUID", "GUID", "surrogate key", "hash key")
+    examples: ClassVar = (
+        Example({"keys": ["a"], "to": "u"}, before={"a": ["x", None]}, after={"a": ["x", None], "u": ['2b625b6e-ec1c-3573-1201-8f0fe8b59392', '660ce26b-61ef-38de-049e-6964ac6ce4b3']}),
+    )  # fmt: skip
+
+    keys: Columns = param("Key columns")
+    seed: str = param("Seed", default="1")
+    to: NewColumn = param("New column")
+
+    def check_columns(self, schema):
+        from transforms.catalog.encode import text_like
+
+        super().check_columns(schema)
+        text_like(schema, self.keys)
+        new_name(self.to, schema)
+
+    def apply(self, table, state):
+        text = ibis.literal(self.seed + "|")
+        for c in self.keys:
+            value = table[c].cast("string")
+            text = text + value.isnull().ifelse("-", value.length().cast("string") + ibis.literal(":") + value)
+        spare, = spare_names(table, 1)  # fmt: skip
+        table = table.mutate(text.hexdigest("md5").name(spare))
+        digest, dash = table[spare], ibis.literal("-")
+        cuts = [digest.substr(a, n) for a, n in ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))]
+        made = cuts[0]
+        for cut in cuts[1:]:
+            made = made + dash + cut
+        return table.mutate(made.name(self.to)).drop(spare)
+
+    def pandas(self, df, state, schema):
+        from transforms.catalog.encode import as_text
+
+        texts = ", ".join(as_text(f"{df}[{c!r}]", schema[c]) for c in self.keys)
+        return [
+            f'texts = ["".join(f"{{len(t)}}:{{t}}" if not pd.isna(t) else "-" for t in row) for row in zip({texts})]',
+            f"hashes = [hashlib.md5(({self.seed + '|'!r} + t).encode()).hexdigest() for t in texts]",
+            f"{df}[{self.to!r}] = pd.Series([f'{{h[:8]}}-{{h[8:12]}}-{{h[12:16]}}-{{h[16:20]}}-{{h[20:]}}' for h in hashes], index={df}.index, dtype='string')",
+        ]  # fmt: skip

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import ibis
 
-from transforms.catalog.rows import ByConditions
+from transforms.catalog.rows import ByConditions, Condition, Test
 from transforms.errors import ParamError
-from transforms.fields import BoolColumns, Column, Columns, NewColumn, TextColumns, param
+from transforms.fields import BoolColumns, Column, Columns, NewColumn, Settings, TextColumns, param
 from transforms.transform import Example, Transform, register
 
 
@@ -139,26 +139,35 @@ class CombineFlags(Transform):
 
     name: ClassVar = "logic.combine_flags"
     label: ClassVar = "And, or, not"
-    covers: ClassVar = ("logical_and", "logical_or", "logical_not")
+    covers: ClassVar = ("logical_and", "logical_or", "logical_not", "logical_xor", "negate_boolean")
     words: ClassVar = ("AND", "OR", "NOT", "BOOLEAN_OPERATION")
     examples: ClassVar = (
         Example({"columns": ["a", "b"], "to": "r"}, before={"a": [True, True, None], "b": [True, False, False]}, after={"a": [True, True, None], "b": [True, False, False], "r": [True, False, False]}),
         Example({"columns": ["a", "b"], "how": "any", "to": "r"}, before={"a": [True, None], "b": [None, False]}, after={"a": [True, None], "b": [None, False], "r": [True, None]}),
         Example({"columns": ["a"], "how": "none", "to": "r"}, before={"a": [True, False, None]}, after={"a": [True, False, None], "r": [False, True, None]}),
+        Example({"columns": ["a", "b"], "how": "exactly one", "to": "r"}, before={"a": [True, True, None, False], "b": [False, True, True, False]}, after={"a": [True, True, None, False], "b": [False, True, True, False], "r": [True, False, None, False]}),
     )  # fmt: skip
 
     columns: BoolColumns = param("Columns")
-    how: Literal["all", "any", "none"] = param(
-        "True when", default="all", help="All (and), any (or), none (not) of them are true."
+    how: Literal["all", "any", "none", "exactly one"] = param(
+        "True when", default="all", help="All (and), any (or), none (not), exactly one (xor) of them are true."
     )
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
         values = [table[c] for c in self.columns]
+        if self.how == "exactly one":
+            total = values[0].cast("int64")
+            for value in values[1:]:
+                total = total + value.cast("int64")
+            return table.mutate((total == 1).name(self.to))
         test = ibis.and_(*values) if self.how == "all" else ibis.or_(*values)
         return table.mutate((~test if self.how == "none" else test).name(self.to))
 
     def pandas(self, df, state, schema):
+        if self.how == "exactly one":
+            total = " + ".join(f"{df}[{c!r}].astype('Int64')" for c in self.columns)
+            return [f"{df}[{self.to!r}] = ({total}) == 1"]
         test = (" & " if self.how == "all" else " | ").join(f"{df}[{c!r}]" for c in self.columns)
         return [f"{df}[{self.to!r}] = {'~' if self.how == 'none' else ''}({test})"]
 
@@ -169,19 +178,37 @@ class IsMissing(Transform):
 
     name: ClassVar = "logic.is_missing"
     label: ClassVar = "Flag missing values"
-    covers: ClassVar = ("is_null", "add_missing_indicator")
+    covers: ClassVar = ("is_null", "add_missing_indicator", "is_blank")
     words: ClassVar = ("missing indicator", "FLAG_COLUMN_FROM_NULL", "isna")
     examples: ClassVar = (
         Example({"columns": ["a"]}, before={"a": [1, None]}, after={"a": [1, None], "a_missing": [False, True]}),
+        Example(
+            {"columns": ["a"], "blank": True},
+            before={"a": [" \t", "", "x", None]},
+            after={"a": [" \t", "", "x", None], "a_missing": [True, True, False, True]},
+        ),
     )
 
     columns: Columns = param("Columns")
+    blank: bool = param("Empty text and white space too", default=False)
 
     def apply(self, table, state):
-        return table.mutate([table[c].isnull().name(f"{c}_missing") for c in self.columns])
+        return table.mutate([self._test(table[c]).name(f"{c}_missing") for c in self.columns])
+
+    def _test(self, x):
+        if not (self.blank and x.type().is_string()):
+            return x.isnull()
+        return x.isnull() | ~x.re_search(r"[^ \t\r\n]").fill_null(False)
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{f'{c}_missing'!r}] = {df}[{c!r}].isna().astype('boolean')" for c in self.columns]
+        lines = []
+        for c in self.columns:
+            x = f"{df}[{c!r}]"
+            blank = (
+                f" | ~{x}.str.contains(r'[^ \\t\\r\\n]').fillna(False)" if self.blank and schema[c].is_string() else ""
+            )
+            lines.append(f"{df}[{f'{c}_missing'!r}] = ({x}.isna(){blank}).astype('boolean')")
+        return lines
 
 
 @register
@@ -214,3 +241,106 @@ class Coalesce(Transform):
     def pandas(self, df, state, schema):
         first, *rest = self.columns
         return [f"{df}[{self.to!r}] = {df}[{first!r}]" + "".join(f".fillna({df}[{c!r}])" for c in rest)]
+
+
+class Case(Settings):
+    """A test of one column, and the text where it holds."""
+
+    column: Column = param("Column")
+    test: Test = param("Condition", default="equals")
+    value: str = param("Value", default="")
+    then: str = param("Then")
+
+    def condition(self) -> Condition:
+        return Condition(column=self.column, test=self.test, value=self.value)
+
+
+@register
+class CaseWhen(Transform):
+    """Make a text column by cases: the first condition that holds gives its text, else another text or missing."""
+
+    name: ClassVar = "logic.case_when"
+    label: ClassVar = "Cases"
+    covers: ClassVar = ("case_when",)
+    words: ClassVar = ("CASE WHEN", "CASE_OPERATION", "switch", "if elif else", "conditional column")
+    examples: ClassVar = (
+        Example({"cases": [{"column": "a", "test": "is greater than", "value": "9", "then": "big"}, {"column": "a", "test": "is greater than", "value": "1", "then": "medium"}, {"column": "b", "test": "is missing", "then": "no b"}], "otherwise": "small", "to": "r"},
+                before={"a": [10, 5, 1, None], "b": ["x", None, None, "y"]}, after={"a": [10, 5, 1, None], "b": ["x", None, None, "y"], "r": ["big", "medium", "no b", "small"]}),
+        Example({"cases": [{"column": "a", "test": "equals", "value": "x", "then": "1"}], "otherwise_missing": True, "to": "r"}, before={"a": ["x", "y"]}, after={"a": ["x", "y"], "r": ["1", None]}),
+    )  # fmt: skip
+
+    cases: tuple[Case, ...] = param("Cases, the first that holds counts", min_length=1)
+    otherwise: str = param("Else", default="")
+    otherwise_missing: bool = param("Else missing", default=False)
+    to: NewColumn = param("New column")
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        for case in self.cases:
+            case.condition().check(schema)
+
+    def apply(self, table, state):
+        rest = ibis.null("string") if self.otherwise_missing else ibis.literal(self.otherwise)
+        tests = [(c.condition().expression(table), ibis.literal(c.then)) for c in self.cases]
+        return table.mutate(ibis.cases(*tests, else_=rest).name(self.to))
+
+    def pandas(self, df, state, schema):
+        rest = "pd.NA" if self.otherwise_missing else repr(self.otherwise)
+        lines = [f"case = pd.Series({rest}, index={df}.index, dtype='string')"]
+        lines += [
+            f"case = case.mask(({c.condition().pandas(df, schema)}).astype(bool), {c.then!r})"
+            for c in reversed(self.cases)
+        ]
+        return [*lines, f"{df}[{self.to!r}] = case"]
+
+
+@register
+class ValueType(Transform):
+    """Name the kind of each text value: whole number, number, true/false, date, date and time, JSON, empty or text.
+
+    Columns that are not text give the name of their type in each row. A missing value gives "missing".
+    """
+
+    name: ClassVar = "logic.value_type"
+    label: ClassVar = "Kind of each value"
+    covers: ClassVar = ("value_type_of",)
+    words: ClassVar = ("TYPE", "typeof", "data type of value")
+    examples: ClassVar = (
+        Example({"column": "a", "to": "k"}, before={"a": ["1", "-2.5", "yes", "2024-01-31", "2024-01-31 10:00:00", "{}", " ", "x", None]}, after={"a": ["1", "-2.5", "yes", "2024-01-31", "2024-01-31 10:00:00", "{}", " ", "x", None], "k": ["whole number", "number", "true/false", "date", "date and time", "JSON", "empty", "text", "missing"]}),
+        Example({"column": "a", "to": "k"}, before={"a": [1, None]}, after={"a": [1, None], "k": ["whole number", "missing"]}),
+    )  # fmt: skip
+
+    column: Column = param("Column")
+    to: NewColumn = param("New column")
+    KINDS: ClassVar = (
+        ("empty", r"^[ \t\r\n]*$"), ("whole number", r"^[ \t\r\n]*[+-]?[0-9]{1,18}[ \t\r\n]*$"),
+        ("number", r"^[ \t\r\n]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\r\n]*$"),
+        ("true/false", r"^[ \t\r\n]*(true|false|TRUE|FALSE|True|False|yes|no|Yes|No|YES|NO|t|f|y|n)[ \t\r\n]*$"),
+        ("date", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), ("date and time", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?$"),
+        ("JSON", r"^(\{.*\}|\[.*\])$"),
+    )  # fmt: skip
+
+    def _fixed(self, dtype) -> str:
+        tests = ((dtype.is_integer(), "whole number"), (dtype.is_numeric() and not dtype.is_boolean(), "number"), (dtype.is_boolean(), "true/false"), (dtype.is_date(), "date"), (dtype.is_timestamp(), "date and time"), (dtype.is_array(), "list"))  # fmt: skip
+        return next((name for good, name in tests if good), "other")
+
+    def apply(self, table, state):
+        x = table[self.column]
+        if x.type().is_string():
+            kind = ibis.cases(*[(x.re_search(p), ibis.literal(name)) for name, p in self.KINDS], else_="text")
+        else:
+            kind = ibis.literal(self._fixed(x.type()))
+        return table.mutate(x.isnull().ifelse(ibis.literal("missing"), kind).name(self.to))
+
+    def pandas(self, df, state, schema):
+        x, dtype = f"{df}[{self.column!r}]", schema[self.column]
+        if not dtype.is_string():
+            return [
+                f"{df}[{self.to!r}] = pd.Series({self._fixed(dtype)!r}, index={df}.index, dtype='string').mask({x}.isna(), 'missing')"
+            ]
+        lines = [f"kind = pd.Series('text', index={df}.index, dtype='string')"]
+        lines += [
+            f"kind = kind.mask({x}.str.fullmatch({p!r}).fillna(False).astype(bool), {name!r})"
+            for name, p in reversed(self.KINDS)
+        ]
+        return [*lines, f"{df}[{self.to!r}] = kind.mask({x}.isna(), 'missing')"]

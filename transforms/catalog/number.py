@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import ibis
 
-from transforms.catalog.common import NumberFunction, ceiling, floor, no_nan
+from transforms.catalog.common import NumberFunction, ceiling, floor, no_nan, spare_names
 from transforms.errors import ParamError
 from transforms.fields import NewColumn, NumberColumn, NumericColumns, param
 from transforms.schema import known
@@ -275,14 +275,15 @@ class EvenOrOdd(NumberFunction):
 
 @register
 class RowStatistic(Transform):
-    """Make a column from several numbers of the same row: sum, mean, smallest, largest, or how many are known.
+    """Make a column from several numbers of the same row: sum, mean, smallest, largest, deviation, or how many are known.
 
-    Missing values are left out; a row without a known value gives missing (and a count of 0).
+    Missing values are left out; a row without a known value gives missing (and a count of 0). Variance and standard
+    deviation are those of a sample (n - 1): a row with one known value has none. See `across.pick_number` for the median.
     """
 
     name: ClassVar = "number.row_statistic"
     label: ClassVar = "Sum, mean … across columns"
-    covers: ClassVar = ("row_sum", "row_mean", "row_min", "row_max")
+    covers: ClassVar = ("row_sum", "row_mean", "row_min", "row_max", "row_std", "row_variance", "row_count_values")
     words: ClassVar = ("total of columns", "average of columns", "AVERAGE", "MAX", "MIN")
     examples: ClassVar = (
         Example({"columns": ["a", "b"], "statistic": "sum", "to": "s"}, before={"a": [1, None, None], "b": [2.5, 3.0, None]}, after={"a": [1, None, None], "b": [2.5, 3.0, None], "s": [3.5, 3.0, None]}),
@@ -290,13 +291,17 @@ class RowStatistic(Transform):
         Example({"columns": ["a", "b"], "statistic": "min", "to": "s"}, before={"a": [1, None], "b": [2, 3]}, after={"a": [1, None], "b": [2, 3], "s": [1.0, 3.0]}),
         Example({"columns": ["a", "b"], "statistic": "max", "to": "s"}, before={"a": [1, 9], "b": [2, 3]}, after={"a": [1, 9], "b": [2, 3], "s": [2.0, 9.0]}),
         Example({"columns": ["a", "b"], "statistic": "count", "to": "s"}, before={"a": [1, None], "b": [2, None]}, after={"a": [1, None], "b": [2, None], "s": [2.0, 0.0]}),
+        Example({"columns": ["a", "b", "c"], "statistic": "variance", "to": "s"}, before={"a": [1, 4], "b": [2, None], "c": [6.0, None]}, after={"a": [1, 4], "b": [2, None], "c": [6.0, None], "s": [7.0, None]}),
+        Example({"columns": ["a", "b", "c"], "statistic": "std", "to": "s"}, before={"a": [1, 1], "b": [5, None], "c": [3.0, 1.0]}, after={"a": [1, 1], "b": [5, None], "c": [3.0, 1.0], "s": [2.0, 0.0]}),
     )  # fmt: skip
 
     columns: NumericColumns = param("Columns")
-    statistic: Literal["sum", "mean", "min", "max", "count"] = param("Statistic", default="sum")
+    statistic: Literal["sum", "mean", "min", "max", "count", "std", "variance"] = param("Statistic", default="sum")
     to: NewColumn = param("New column")
 
     def apply(self, table, state):
+        if self.statistic in ("std", "variance"):
+            return self._spread(table)
         values = [known(table[c]) for c in self.columns]
         count = _added([v.notnull().ifelse(1.0, 0.0) for v in values])
         total = _added([v.fill_null(0.0) for v in values])
@@ -312,11 +317,24 @@ class RowStatistic(Transform):
         }.get(self.statistic, lambda: best)()
         return table.mutate(value.name(self.to))
 
+    def _spread(self, table):
+        mean, count = spare_names(table, 2)
+        values = [known(table[c]) for c in self.columns]
+        known_ones = _added([v.notnull().ifelse(1.0, 0.0) for v in values])
+        total = _added([v.fill_null(0.0) for v in values])
+        table = table.mutate(known_ones.name(count), (total / known_ones.nullif(0.0)).name(mean))
+        parts = [known(table[c]) - table[mean] for c in self.columns]
+        spread = _added([(d * d).fill_null(0.0) for d in parts])
+        value = (table[count] > 1.0).ifelse(spread / (table[count] - 1.0).nullif(0.0), ibis.null("float64"))
+        return table.mutate((value.sqrt() if self.statistic == "std" else value).name(self.to)).drop(mean, count)
+
     def pandas(self, df, state, schema):
         values = f"{df}[{list(self.columns)!r}].astype('Float64')"
-        how = {"sum": "sum(axis=1, min_count=1)", "count": "count(axis=1).astype('Float64')"}.get(
-            self.statistic, f"{self.statistic}(axis=1)"
-        )
+        how = {
+            "variance": "var(axis=1)",
+            "sum": "sum(axis=1, min_count=1)",
+            "count": "count(axis=1).astype('Float64')",
+        }.get(self.statistic, f"{self.statistic}(axis=1)")
         return [f"{df}[{self.to!r}] = {values}.{how}"]
 
 

@@ -7,9 +7,23 @@ from typing import ClassVar, Literal
 
 import ibis
 
+from transforms.catalog.common import spare_names
 from transforms.catalog.missing import typed
-from transforms.errors import ParamError
-from transforms.fields import Column, Columns, NewColumn, OrderableColumns, Settings, SomeColumns, param
+from transforms.errors import ColumnNotFound, ParamError
+from transforms.fields import (
+    Column,
+    Columns,
+    NewColumn,
+    NumberColumn,
+    OrderableColumn,
+    OrderableColumns,
+    Settings,
+    SomeColumns,
+    TextColumn,
+    TimeColumn,
+    param,
+)
+from transforms.reading import rows
 from transforms.transform import Example, Transform, register
 
 Test = Literal["equals", "is not", "is greater than", "is at least", "is less than", "is at most", "is between", "is one of", "is none of",
@@ -217,7 +231,7 @@ class SetValuesWhere(ByConditions):
 
     name: ClassVar = "rows.set_values"
     label: ClassVar = "Set values where"
-    covers: ClassVar = ("set_values_where", "replace_with_missing")
+    covers: ClassVar = ("set_values_where", "replace_with_missing", "clear_cells_where", "edit_single_cell")
     words: ClassVar = ("conditional edit", "update", "replace with null", "if then")
     examples: ClassVar = (
         Example(
@@ -370,27 +384,490 @@ class DropDuplicates(Transform):
 
 @register
 class FlagDuplicates(Transform):
-    """Add a true/false column that tells which rows occur more than once in the chosen columns."""
+    """Add a column that tells which rows occur more than once in the chosen columns: all of them, or all but the first.
+
+    Who is first is said by the order, ties by the other columns. The flags are true/false, or two texts that you give.
+    """
 
     name: ClassVar = "rows.flag_duplicates"
     label: ClassVar = "Flag duplicates"
     serving: ClassVar = "batch"
-    covers: ClassVar = ("flag_duplicate_rows",)
-    words: ClassVar = ("FLAG_DUPLICATE_ROWS", "mark duplicates")
+    covers: ClassVar = ("flag_duplicate_rows", "flag_duplicate_values")
+    words: ClassVar = ("FLAG_DUPLICATE_ROWS", "FLAG_DUPLICATES_IN_COLUMN", "mark duplicates", "already seen")
     examples: ClassVar = (
         Example(
             {"columns": ["a"], "to": "twice"},
             before={"a": [1, 1, 2, None]},
             after={"a": [1, 1, 2, None], "twice": [True, True, False, False]},
         ),
+        Example(
+            {"columns": ["a"], "which": "all but the first", "order_by": "t", "labels": ["again", "new"], "to": "seen"},
+            before={"a": ["x", "x", None], "t": [2, 1, 3]},
+            after={"a": ["x", "x", None], "t": [2, 1, 3], "seen": ["again", "new", "new"]},
+        ),
     )
 
     columns: Columns = param("Columns that make a duplicate")
+    which: Literal["all", "all but the first"] = param("Flag", default="all")
+    order_by: OrderableColumn | None = param("The first in the order of", default=None)
+    labels: tuple[str, ...] = param("Texts for duplicate and not", default=(), help="None: true and false.")
     to: NewColumn = param("New column")
 
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if self.order_by and self.order_by not in schema:
+            raise ColumnNotFound.of(self.order_by, schema)
+        if len(self.labels) not in (0, 2):
+            raise ParamError("give two texts: for a duplicate and for the others.")
+
+    def _order(self, schema):
+        first = [self.order_by] if self.order_by else []
+        return first + [c for c in schema if c not in (*first, *self.columns) and _sortable(schema[c])]
+
     def apply(self, table, state):
-        same = ibis._.count().over(ibis.window(group_by=[table[c] for c in self.columns]))
-        return table.mutate((same > 1).name(self.to))
+        group = [table[c] for c in self.columns]
+        if self.which == "all":
+            again = ibis._.count().over(ibis.window(group_by=group)) > 1
+        else:
+            order = [table[c].asc(nulls_first=False) for c in self._order(table.schema())] or [table[self.columns[0]]]
+            again = ibis.row_number().over(ibis.window(group_by=group, order_by=order)) > 0
+        if self.labels:
+            again = ibis.ifelse(again, self.labels[0], self.labels[1])
+        return table.mutate(again.name(self.to))
 
     def pandas(self, df, state, schema):
-        return [f"{df}[{self.to!r}] = {df}.duplicated({list(self.columns)!r}, keep=False).astype('boolean')"]
+        order = self._order(schema)
+        keep = "False" if self.which == "all" else "'first'"
+        rows_ = f"{df}.sort_values({order!r}, na_position='last')" if order and self.which != "all" else df
+        again = f"{rows_}.duplicated({list(self.columns)!r}, keep={keep}).astype('boolean')"
+        if self.labels:
+            again = f"{again}.map({{True: {self.labels[0]!r}, False: {self.labels[1]!r}}}).astype('string')"
+        return [f"{df} = {df}.reset_index(drop=True)", f"{df}[{self.to!r}] = {again}"]
+
+
+@register
+class SortInGivenOrder(Transform):
+    """Sort rows by a text column in an order of values that you give: low, medium, high.
+
+    Values that are not named come after them in alphabetical order, missing ones last; equal rows by the remaining columns.
+    """
+
+    name: ClassVar = "rows.sort_custom"
+    label: ClassVar = "Sort in a given order"
+    serving: ClassVar = "training_only"
+    covers: ClassVar = ("sort_rows_custom_order",)
+    words: ClassVar = ("custom sort", "ordered categories", "FIELD")
+    examples: ClassVar = (
+        Example({"column": "a", "values": ["low", "high"]}, before={"a": ["high", "x", "low", None, "b"], "b": [1, 2, 3, 4, 5]}, after={"a": ["low", "high", "b", "x", None], "b": [3, 1, 5, 2, 4]}, ordered=True),
+    )  # fmt: skip
+
+    column: TextColumn = param("Sort by")
+    values: tuple[str, ...] = param("Values in their order", min_length=1)
+
+    def _keys(self, columns, schema):
+        return [self.column, *(c for c in columns if c != self.column and _sortable(schema[c]))]
+
+    def apply(self, table, state):
+        x = table[self.column]
+        place = ibis.cases(*[(x == v, i) for i, v in enumerate(self.values)], else_=len(self.values))
+        place = x.isnull().ifelse(len(self.values) + 1, place)
+        keys = self._keys(table.columns, table.schema())
+        return table.order_by([place.asc(), *(table[c].asc(nulls_first=False) for c in keys)])
+
+    def pandas(self, df, state, schema):
+        order = {v: i for i, v in reversed(list(enumerate(self.values)))}
+        place = f"{df}[{self.column!r}].map({order!r}).astype('Float64').fillna({len(self.values)}).mask({df}[{self.column!r}].isna(), {len(self.values) + 1})"
+        return [
+            f"ordered = {df}.assign(__place={place}).sort_values({['__place', *self._keys(list(schema), schema)]!r}, na_position='last')",
+            f"{df} = ordered.drop(columns='__place')",
+        ]
+
+
+@register
+class ShuffleRows(Transform):
+    """Put the rows in random order: by a hash of their values and a seed, so the same on every run and engine.
+
+    Rows that are equal in all hashed columns stand together.
+    """
+
+    name: ClassVar = "rows.shuffle"
+    label: ClassVar = "Shuffle rows"
+    serving: ClassVar = "training_only"
+    covers: ClassVar = ("shuffle_rows",)
+    words: ClassVar = ("random order", "permute", "SHUFFLE_ROWS")
+    examples: ClassVar = (
+        Example({}, before={"a": ["a", "b", "c", None]}, after={"a": ["b", "c", "a", None]}, ordered=True),
+    )
+
+    seed: int = param("Seed", default=1)
+
+    def apply(self, table, state):
+        from transforms.catalog.hashing import hashable, hashed_share
+
+        spare, = spare_names(table, 1)  # fmt: skip
+        columns = hashable(table.schema())
+        table = table.mutate(hashed_share(table, columns, self.seed).name(spare))
+        return table.order_by([table[spare], *(table[c].asc(nulls_first=False) for c in columns)]).drop(spare)
+
+    def pandas(self, df, state, schema):
+        from transforms.catalog.hashing import hashable, pandas_plain_text
+
+        columns = hashable(schema)
+        texts = ", ".join(pandas_plain_text(f"{df}[{c!r}]", schema[c]) for c in columns)
+        return [
+            f"{df} = {df}.assign(__share=hashed_share([{texts}], {self.seed}).set_axis({df}.index))",
+            f"{df} = {df}.sort_values({['__share', *columns]!r}, na_position='last').drop(columns='__share')",
+        ]
+
+    @property
+    def pandas_helpers(self):
+        from transforms.catalog.hashing import HASH_HELPER, NUMBER_TEXT
+
+        return (HASH_HELPER, NUMBER_TEXT)
+
+
+@register
+class KeepByPosition(Transform):
+    """Keep or drop the first or last rows, every n-th row, or rows at given positions, in an order and within groups.
+
+    Positions count from 1. Ties in the order are broken by the other columns; missing values come last.
+    """
+
+    name: ClassVar = "rows.by_position"
+    label: ClassVar = "Keep or drop rows by position"
+    serving: ClassVar = "training_only"
+    covers: ClassVar = (
+        "keep_top_n",
+        "keep_bottom_n",
+        "remove_first_rows",
+        "remove_last_rows",
+        "keep_every_nth_row",
+        "drop_rows_by_position",
+    )
+    words: ClassVar = ("top n per group", "nlargest", "nsmallest", "skip rows", "tail", "thin out", "row index")
+    examples: ClassVar = (
+        Example({"order_by": "a", "groups": ["g"], "count": 1, "descending": True}, before={"g": ["x", "x", "y", "y"], "a": [1, 5, None, 2]}, after={"g": ["x", "y"], "a": [5, 2]}),
+        Example({"order_by": "a", "which": "last", "count": 2}, before={"a": [3, 1, 2]}, after={"a": [3, 2]}),
+        Example({"order_by": "a", "count": 1, "action": "drop"}, before={"a": [3, 1, 2]}, after={"a": [3, 2]}),
+        Example({"order_by": "a", "which": "last", "count": 1, "action": "drop"}, before={"a": [3, 1, None]}, after={"a": [3, 1]}),
+        Example({"order_by": "a", "which": "every n-th", "count": 2, "offset": 1}, before={"a": [10, 20, 30, 40, 50]}, after={"a": [20, 40]}),
+        Example({"order_by": "a", "which": "positions", "positions": [1, 3], "action": "drop"}, before={"a": [10, 20, 30, 40]}, after={"a": [20, 40]}),
+    )  # fmt: skip
+
+    order_by: OrderableColumn = param("In the order of")
+    descending: bool = param("Greatest first", default=False)
+    groups: SomeColumns = param("Within groups of", default=())
+    which: Literal["first", "last", "every n-th", "positions"] = param("Which rows", default="first")
+    count: int = param("How many, or n", default=10, ge=1)
+    offset: int = param("Begin after so many rows", default=0, ge=0, help="For every n-th.")
+    positions: tuple[int, ...] = param("Positions", default=(), help="For positions: 1 is the first row.")
+    action: Literal["keep", "drop"] = param("And", default="keep")
+
+    def _keys(self, schema):
+        return [c for c in schema if c != self.order_by and c not in self.groups and _sortable(schema[c])]
+
+    def apply(self, table, state):
+        up, down = spare_names(table, 2)
+        x = table[self.order_by]
+        first = x.desc(nulls_first=False) if self.descending else x.asc(nulls_first=False)
+        keys = [first, *(table[c].asc(nulls_first=False) for c in self._keys(table.schema()))]
+        groups = [table[c] for c in self.groups] or None
+        total = ibis._.count().over(ibis.window(group_by=groups))
+        place = ibis.row_number().over(ibis.window(group_by=groups, order_by=keys)) + 1
+        marked = table.mutate(place.name(up), total.name(down))
+        n = marked[up]
+        chosen = {
+            "first": lambda: n <= self.count,
+            "last": lambda: n > marked[down] - self.count,
+            "every n-th": lambda: (n > self.offset) & ((n - self.offset - 1) % self.count == 0),
+            "positions": lambda: n.isin(list(self.positions) or [0]),
+        }[self.which]()
+        return marked.filter(chosen if self.action == "keep" else ~chosen).drop(up, down)
+
+    def pandas(self, df, state, schema):
+        keys = [self.order_by, *self._keys(schema)]
+        up = [not self.descending, *[True] * (len(keys) - 1)]
+        by = (
+            f"ordered.groupby({list(self.groups)!r}, dropna=False, sort=False)"
+            if self.groups
+            else "ordered.assign(__g=1).groupby('__g')"
+        )
+        chosen = {
+            "first": f"n <= {self.count}",
+            "last": f"n > total - {self.count}",
+            "every n-th": f"(n > {self.offset}) & ((n - {self.offset + 1}) % {self.count} == 0)",
+            "positions": f"n.isin({list(self.positions)!r})",
+        }[self.which]
+        return [
+            f"ordered = {df}.reset_index(drop=True).sort_values({keys!r}, ascending={up!r}, na_position='last')",
+            f"groups = {by}",
+            f"n, total = groups.cumcount() + 1, groups[{self.order_by!r}].transform('size')",
+            f"{df} = ordered[{'' if self.action == 'keep' else '~'}({chosen})]",
+        ]
+
+
+@register
+class FilterFrequent(Transform):
+    """Keep (or drop) rows whose value is among the most, or the least, frequent of the training rows.
+
+    Learns the values; ties in alphabetical order. Missing values never count among them.
+    """
+
+    name: ClassVar = "rows.filter_frequent"
+    label: ClassVar = "Filter by frequency"
+    serving: ClassVar = "fitted"
+    covers: ClassVar = ("filter_top_frequent",)
+    words: ClassVar = ("top values", "most common", "rare values")
+    examples: ClassVar = (
+        Example({"column": "a", "count": 1}, before={"a": ["x", "y", "x", None]}, after={"a": ["x", "x"]}),
+        Example({"column": "a", "count": 1, "which": "least frequent", "action": "drop"}, train={"a": [1, 1, 2]}, before={"a": [1, 2, 3, None]}, after={"a": [1, 3, None]}),
+    )  # fmt: skip
+
+    column: Column = param("Column")
+    count: int = param("How many values", default=10, ge=1, le=1000)
+    which: Literal["most frequent", "least frequent"] = param("Which", default="most frequent")
+    action: Literal["keep", "drop"] = param("And", default="keep")
+
+    def check_columns(self, schema):
+        from transforms.catalog.encode import text_like
+
+        super().check_columns(schema)
+        text_like(schema, [self.column])
+
+    def fit(self, table):
+        text = table[self.column].cast("string")
+        counted = table.filter(text.notnull()).group_by(text.name("v")).aggregate(n=ibis._.count())
+        order = counted.n.desc() if self.which == "most frequent" else counted.n.asc()
+        return {"values": [r["v"] for r in rows(counted.order_by([order, counted.v.asc()]).limit(self.count))]}
+
+    def apply(self, table, state):
+        chosen = (
+            table[self.column].cast("string").isin(state["values"]).fill_null(False)
+            if state["values"]
+            else ibis.literal(False)
+        )
+        return table.filter(chosen if self.action == "keep" else ~chosen)
+
+    def pandas(self, df, state, schema):
+        from transforms.catalog.encode import as_text
+
+        sign = "" if self.action == "keep" else "~"
+        return [
+            f"{df} = {df}[{sign}{as_text(f'{df}[{self.column!r}]', schema[self.column])}.isin({state['values']!r})]"
+        ]
+
+
+@register
+class DistinctRows(Transform):
+    """Keep the distinct combinations of columns, with the number of rows of each. The other columns go."""
+
+    name: ClassVar = "rows.distinct"
+    label: ClassVar = "Distinct values with count"
+    serving: ClassVar = "batch"
+    covers: ClassVar = ("keep_distinct_rows",)
+    words: ClassVar = ("distinct", "unique", "value_counts")
+    examples: ClassVar = (
+        Example({"columns": ["a"]}, before={"a": ["x", "x", None], "b": [1, 2, 3]}, after={"a": ["x", None], "count": [2, 1]}),
+    )  # fmt: skip
+
+    columns: Columns = param("Columns")
+    count_to: NewColumn = param("Column for the count", default="count")
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if self.count_to in self.columns:
+            raise ParamError(f"the name {self.count_to!r} is used twice.")
+
+    def apply(self, table, state):
+        found = table.group_by([table[c] for c in self.columns])
+        return found.aggregate(ibis._.count().cast("int64").name(self.count_to))
+
+    def pandas(self, df, state, schema):
+        from transforms.catalog.group import _types
+
+        return [
+            f"{df} = {df}.groupby({list(self.columns)!r}, dropna=False, sort=False).size().rename({self.count_to!r}).reset_index().astype({_types(self.columns, schema) | {self.count_to: 'Int64'}!r})"
+        ]
+
+
+@register
+class RepeatRows(Transform):
+    """Repeat each row a number of times, fixed or from a column; 0, a negative number or a missing one drops the row."""
+
+    name: ClassVar = "rows.repeat"
+    label: ClassVar = "Repeat rows"
+    covers: ClassVar = ("repeat_rows",)
+    words: ClassVar = ("duplicate rows", "uncount", "replicate")
+    examples: ClassVar = (
+        Example({"column": "n"}, before={"a": ["x", "y", "z"], "n": [2, 0, None]}, after={"a": ["x", "x"], "n": [2, 2]}),
+        Example({"times": 2, "number_to": "i"}, before={"a": ["x", None]}, after={"a": ["x", "x", None, None], "i": [1, 2, 1, 2]}),
+    )  # fmt: skip
+
+    column: NumberColumn | None = param("Times from column", default=None)
+    times: int = param("Times", default=2, ge=0, le=10_000)
+    number_to: str = param("Column that numbers the copies", default="", help="Empty: none.")
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if self.column and self.column not in schema:
+            raise ColumnNotFound.of(self.column, schema)
+        if self.column and not schema[self.column].is_integer():
+            raise ParamError(f"column {self.column!r} holds no whole numbers.", hint="Change its type first.")
+        if self.number_to and self.number_to in schema:
+            raise ParamError(
+                f"column {self.number_to!r} exists already.", hint="Choose another name for the new column."
+            )
+
+    def apply(self, table, state):
+        spare, = spare_names(table, 1)  # fmt: skip
+        times = table[self.column].clip(0, 10_000).fill_null(0) if self.column else ibis.literal(self.times, "int64")
+        longer = table.mutate(ibis.range(0, times).cast("array<int64>").name(spare)).unnest(spare)
+        number = [(longer[spare] + 1).cast("int64").name(self.number_to)] if self.number_to else []
+        return longer.select([*(longer[c] for c in table.columns), *number])
+
+    def pandas(self, df, state, schema):
+        times = (
+            f"{df}[{self.column!r}].clip(0, 10_000).fillna(0).astype('int64').to_numpy()"
+            if self.column
+            else str(self.times)
+        )
+        lines = [f"{df} = {df}.reset_index(drop=True)", f"{df} = {df}.loc[{df}.index.repeat({times})]"]
+        return (
+            [*lines, f"{df}[{self.number_to!r}] = ({df}.groupby(level=0).cumcount() + 1).astype('Int64')"]
+            if self.number_to
+            else lines
+        )
+
+
+@register
+class ExpandDates(Transform):
+    """Make one row per day, week or month from a start to an end date, both included; the other columns repeat.
+
+    Rows without start or end, or whose end comes first, are dropped. Months step from the start's day of the month.
+    """
+
+    name: ClassVar = "rows.expand_dates"
+    label: ClassVar = "One row per day, week or month"
+    covers: ClassVar = ("expand_date_range_rows",)
+    words: ClassVar = ("date range", "explode dates", "calendar rows", "generate_series")
+    examples: ClassVar = (
+        Example({"start": "s", "end": "e", "to": "d"}, before={"s": ["2024-02-28", "2024-01-02", None], "e": ["2024-03-01", "2024-01-01", "2024-01-01"], "k": [1, 2, 3]}, after={"s": ["2024-02-28"] * 3, "e": ["2024-03-01"] * 3, "k": [1, 1, 1], "d": ["2024-02-28", "2024-02-29", "2024-03-01"]}, types={"s": "date", "e": "date"}, after_types={"d": "date"}),
+        Example({"start": "s", "end": "e", "unit": "weeks", "to": "d"}, before={"s": ["2024-01-01"], "e": ["2024-01-14"]}, after={"s": ["2024-01-01"] * 2, "e": ["2024-01-14"] * 2, "d": ["2024-01-01", "2024-01-08"]}, types={"s": "date", "e": "date"}, after_types={"d": "date"}),
+    )  # fmt: skip
+
+    start: TimeColumn = param("Start")
+    end: TimeColumn = param("End")
+    unit: Literal["days", "weeks"] = param("One row per", default="days")
+    to: NewColumn = param("New column")
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if self.to in schema:
+            raise ParamError(f"column {self.to!r} exists already.", hint="Choose another name for the new column.")
+
+    def apply(self, table, state):
+        spare, = spare_names(table, 1)  # fmt: skip
+        step = 7 if self.unit == "weeks" else 1
+        start, end = table[self.start].cast("date"), table[self.end].cast("date")
+        seconds = end.cast("timestamp(6)").epoch_seconds() - start.cast("timestamp(6)").epoch_seconds()
+        count = (seconds.cast("int64") // (86400 * step)).cast("int64") + 1
+        kept = table.mutate(count.clip(0, 100_000).name(spare)).filter(ibis._[spare] > 0)
+        longer = kept.mutate(ibis.range(0, kept[spare]).cast("array<int64>").name(spare)).unnest(spare)
+        day = longer[self.start].cast("date").cast("timestamp(6)") + (longer[spare] * (86400 * step)).as_interval("s")
+        return longer.select([*(longer[c] for c in table.columns), day.cast("date").name(self.to)])
+
+    def pandas(self, df, state, schema):
+        step = 7 if self.unit == "weeks" else 1
+
+        def day(c):
+            return (
+                f"{df}[{c!r}]"
+                + (".dt.tz_localize(None)" if getattr(schema[c], "timezone", None) else "")
+                + ".dt.normalize()"
+            )
+
+        return [
+            f"{df} = {df}.dropna(subset={[self.start, self.end]!r}).reset_index(drop=True)",
+            f"count = ((({day(self.end)} - {day(self.start)}).dt.days // {step}) + 1).clip(0, 100_000).astype('int64')",
+            f"{df} = {df}.loc[{df}.index.repeat(count)]",
+            f"{df}[{self.to!r}] = ({day(self.start)} + pd.to_timedelta({df}.groupby(level=0).cumcount() * {step}, unit='D')).astype('datetime64[us]')",
+        ]  # fmt: skip
+
+
+@register
+class FillCombinations(Transform):
+    """Add a row for each absent combination of the values of several columns; its other columns are missing."""
+
+    name: ClassVar = "rows.fill_combinations"
+    label: ClassVar = "Add absent combinations"
+    serving: ClassVar = "batch"
+    covers: ClassVar = ("fill_missing_combinations",)
+    words: ClassVar = ("complete", "expand grid", "cross product of keys")
+    examples: ClassVar = (
+        Example({"columns": ["a", "b"]}, before={"a": ["x", "y"], "b": [1, 2], "v": [5, None]}, after={"a": ["x", "x", "y", "y"], "b": [1, 2, 1, 2], "v": [5, None, None, None]}),
+    )  # fmt: skip
+
+    columns: Columns = param("Columns", min_length=2, help="Combinations of their known values.")
+
+    def apply(self, table, state):
+        grid = None
+        for c in self.columns:
+            one_ = table.filter(table[c].notnull()).select(table[c].name(c)).distinct()
+            grid = one_ if grid is None else grid.cross_join(one_)
+        absent = grid.join(table, [grid[c] == table[c] for c in self.columns], how="anti")
+        cells = [absent[c] if c in self.columns else ibis.null(table[c].type()).name(c) for c in table.columns]
+        return ibis.union(table, absent.select(cells))
+
+    def pandas(self, df, state, schema):
+        keys = list(self.columns)
+        return [
+            f"grid = {df}[[{keys[0]!r}]].dropna().drop_duplicates()",
+            f"for c in {keys[1:]!r}:",
+            f"    grid = grid.merge({df}[[c]].dropna().drop_duplicates(), how='cross')",
+            f"seen = {df}[{keys!r}].dropna().drop_duplicates()",
+            f"absent = grid[(grid.merge(seen, on={keys!r}, how='left', indicator='__in')['__in'] == 'left_only').to_numpy()]",
+            f"{df} = pd.concat([{df}, absent.reindex(columns={df}.columns).astype({df}.dtypes)], ignore_index=True)",
+        ]
+
+
+SEMANTIC = (
+    "e-mail address", "web address", "IP address", "MAC address", "UUID", "credit card number", "IBAN", "ISBN", "EAN", "VAT number",
+    "US ZIP code", "hex colour", "country code", "currency code", "JSON", "date and time", "date", "true or false", "whole number", "number",
+)  # fmt: skip
+
+
+def semantic():
+    """Return the row function that tells whether a text is of a kind; family `invalid` builds on this module."""
+    from transforms.catalog.invalid import fits
+
+    return fits
+
+
+@register
+class FilterBySemanticType(Transform):
+    """Keep the rows whose value is (or is not) a valid e-mail address, URL, phone number … A missing value is neither."""
+
+    name: ClassVar = "rows.filter_semantic_type"
+    label: ClassVar = "Filter by kind of value"
+    covers: ClassVar = ("filter_by_semantic_type",)
+    words: ClassVar = ("valid rows", "keep valid emails", "FILTER_BY_TYPE", "meaning")
+    examples: ClassVar = (
+        Example({"column": "a"}, before={"a": ["x@y.org", "nope", None]}, after={"a": ["x@y.org"]}),
+        Example({"column": "a", "kind": "web address", "keep": "invalid"}, before={"a": ["https://a.org/b", "nope", None]}, after={"a": ["nope"]}),
+    )  # fmt: skip
+
+    column: TextColumn = param("Column")
+    kind: Literal[SEMANTIC] = param("Kind", default="e-mail address")
+    keep: Literal["valid", "invalid"] = param("Keep", default="valid")
+
+    @property
+    def pandas_helpers(self):
+        return semantic().helpers
+
+    def apply(self, table, state):
+        good = semantic()(table[self.column], what=self.kind)
+        return table.filter((good if self.keep == "valid" else ~good).fill_null(False))
+
+    def pandas(self, df, state, schema):
+        good = semantic().pandas(f"{df}[{self.column!r}]", what=self.kind)
+        return [f"{df} = {df}[({'' if self.keep == 'valid' else '~'}{good}).fillna(False).astype(bool)]"]

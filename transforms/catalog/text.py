@@ -9,7 +9,9 @@ import ibis
 
 from transforms.catalog.common import TextFunction, new_name
 from transforms.errors import ParamError
-from transforms.fields import Columns, NewColumn, TextColumn, param
+from transforms.fields import Columns, NewColumn, NumberColumn, TextColumn, param
+from transforms.functions import RowFunction, row_function
+from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
 SPACE = r"[ \t\r\n\f\v]"
@@ -29,28 +31,57 @@ def safe_pattern(pattern: str) -> str:
     return pattern
 
 
+@row_function("string", "string")
+def other_case(text, *, case):
+    """Return text with upper and lower case exchanged, or its words as snake_case."""
+    if case == "swap":
+        return text.swapcase()
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
+    return re.sub(r"[\W_]+", "_", text).strip("_").lower()
+
+
 @register
 class ChangeCase(TextFunction):
-    """Change text to lower case, UPPER CASE or Sentence case."""
+    """Change text to lower case, UPPER CASE, Sentence case, Title Case, snake_case, or swap the cases."""
 
     name: ClassVar = "text.change_case"
     label: ClassVar = "Change case"
-    covers: ClassVar = ("to_lower", "to_upper", "to_sentence_case", "to_title_case")
-    words: ClassVar = ("lowercase", "uppercase", "capitalize", "title", "proper", "PROPER", "LOWER_CASE")
+    covers: ClassVar = ("to_lower", "to_upper", "to_sentence_case", "to_title_case", "swap_case", "to_snake_case")
+    words: ClassVar = (
+        "swapcase",
+        "SWAP_CASE",
+        "toTitlecase",
+        "underscore",
+        "lowercase",
+        "uppercase",
+        "capitalize",
+        "title",
+        "proper",
+        "PROPER",
+        "LOWER_CASE",
+    )
     examples: ClassVar = (
         Example({"columns": ["t"]}, before={"t": ["Ab C", None]}, after={"t": ["ab c", None]}),
         Example({"columns": ["t"], "case": "upper"}, before={"t": ["Ab ü"]}, after={"t": ["AB Ü"]}),
         Example({"columns": ["t"], "case": "sentence"}, before={"t": ["hELLO World", ""]}, after={"t": ["Hello world", ""]}),
         Example({"columns": ["t"], "case": "title"}, before={"t": ["hELLO  big-World", " a"]}, after={"t": ["Hello  Big-world", " A"]}),
+        Example({"columns": ["t"], "case": "swap"}, before={"t": ["Ab C", None]}, after={"t": ["aB c", None]}),
+        Example({"columns": ["t"], "case": "snake_case"}, before={"t": ["orderDate", "HTTPServer no. 2", " A-b "]}, after={"t": ["order_date", "http_server_no_2", "a_b"]}),
     )  # fmt: skip
 
     differences: ClassVar = {"spark_edges": "never: ß becomes SS in Java and ẞ in DuckDB; other letters agree."}
 
-    case: Literal["lower", "upper", "sentence", "title"] = param(
+    case: Literal["lower", "upper", "sentence", "title", "swap", "snake_case"] = param(
         "Case", default="lower", help="Title: every word after a space starts with a capital."
     )
 
+    @property
+    def pandas_helpers(self):
+        return other_case.helpers if self.case in ("swap", "snake_case") else ()
+
     def value(self, column):
+        if self.case in ("swap", "snake_case"):
+            return other_case(column, case=self.case)
         if self.case in ("lower", "upper"):
             return getattr(column, self.case)()
         if self.case == "sentence":
@@ -58,6 +89,8 @@ class ChangeCase(TextFunction):
         return column.split(" ").map(lambda w: w.substr(0, 1).upper() + w.substr(1).lower()).join(" ")
 
     def pandas_value(self, column, dtype):
+        if self.case in ("swap", "snake_case"):
+            return other_case.pandas(column, case=self.case)
         if self.case == "title":
             return f"{column}.map(lambda t: ' '.join(w[:1].upper() + w[1:].lower() for w in t.split(' ')), na_action='ignore').astype('string')"
         how = {
@@ -150,35 +183,95 @@ class FindReplace(TextFunction):
         return f"{column}.str.replace({self.find!r}, {self.replace!r}, regex={self.regex!r})"
 
 
+EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
+
+
 @register
 class RemoveCharacters(TextFunction):
-    """Remove kinds of characters: symbols, digits, letters, white space or everything that is not ASCII."""
+    """Remove kinds of characters (symbols, digits, letters, emoji, listed ones …), or keep only them.
+
+    Letters, punctuation and invisible characters are those of Unicode; symbols, digits and white space those of ASCII.
+    """
 
     name: ClassVar = "text.remove_characters"
     label: ClassVar = "Remove symbols, digits …"
-    covers: ClassVar = ("remove_symbols", "remove_digits", "remove_whitespace")
-    words: ClassVar = ("REMOVE_COMBINED", "special characters", "punctuation")
+    covers: ClassVar = (
+        "remove_symbols",
+        "remove_digits",
+        "remove_whitespace",
+        "remove_letters",
+        "remove_punctuation",
+        "remove_non_printable",
+        "remove_emoji",
+        "remove_characters_custom",
+        "keep_only_characters",
+    )
+    words: ClassVar = (
+        "REMOVE_COMBINED",
+        "special characters",
+        "punctuation",
+        "REMOVE_CUSTOM",
+        "emoji",
+        "clean",
+        "CLEAN",
+    )
     examples: ClassVar = (
         Example({"columns": ["t"], "kind": "symbols"}, before={"t": ["a-b c!1", "ü_x"]}, after={"t": ["ab c1", "üx"]}),
         Example({"columns": ["t"], "kind": "digits"}, before={"t": ["a1b22"]}, after={"t": ["ab"]}),
         Example({"columns": ["t"], "kind": "white space"}, before={"t": [" a b\t"]}, after={"t": ["ab"]}),
         Example({"columns": ["t"], "kind": "not ASCII"}, before={"t": ["naïve ☂"]}, after={"t": ["nave "]}),
-    )
+        Example({"columns": ["t"], "kind": "letters"}, before={"t": ["aü1-名", None]}, after={"t": ["1-", None]}),
+        Example({"columns": ["t"], "kind": "punctuation"}, before={"t": ["a,b. „c“ +1"]}, after={"t": ["ab c +1"]}),
+        Example({"columns": ["t"], "kind": "invisible characters"}, before={"t": ["a\u200bb\x07\n"]}, after={"t": ["ab"]}),
+        Example({"columns": ["t"], "kind": "emoji"}, before={"t": ["ok 👍🏽 ❤️!"]}, after={"t": ["ok  !"]}),
+        Example({"columns": ["t"], "kind": "listed characters", "characters": "^]-"}, before={"t": ["a^b]c-d"]}, after={"t": ["abcd"]}),
+        Example({"columns": ["t"], "kind": "digits", "keep": True}, before={"t": ["tel. 12-3", None]}, after={"t": ["123", None]}),
+    )  # fmt: skip
+    RANGES: ClassVar = {
+        "symbols": r"!-/:-@\[-`{-~",
+        "digits": "0-9",
+        "white space": r" \t\r\n\f\v",
+        "not ASCII": r"\x{80}-\x{10FFFF}",
+        "letters": r"\p{L}",
+        "punctuation": r"\p{P}",
+        "invisible characters": r"\p{Cc}\p{Cf}\p{Co}",
+        "emoji": EMOJI,
+    }
+    CATEGORIES: ClassVar = {"letters": "L", "punctuation": "P", "invisible characters": ("Cc", "Cf", "Co")}
 
-    kind: Literal["symbols", "digits", "white space", "not ASCII"] = param(
-        "Remove", default="symbols", help="Symbols: ASCII punctuation and signs."
-    )
+    kind: Literal[
+        "symbols",
+        "digits",
+        "white space",
+        "not ASCII",
+        "letters",
+        "punctuation",
+        "invisible characters",
+        "emoji",
+        "listed characters",
+    ] = param("Characters", default="symbols", help="Symbols: ASCII punctuation and signs.")
+    characters: str = param("Listed characters", default="")
+    keep: bool = param("Keep only these instead", default=False)
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if self.kind == "listed characters" and not self.characters:
+            raise ParamError("list the characters.")
 
     def pattern(self):
-        return {"symbols": r"[!-/:-@\[-`{-~]", "digits": r"[0-9]", "white space": SPACE, "not ASCII": r"[^\x00-\x7F]"}[
-            self.kind
-        ]
+        listed = self.RANGES.get(self.kind) or "".join(escape(c).replace("&", r"\&") for c in self.characters)
+        return f"[{'^' if self.keep else ''}{listed}]"
 
     def value(self, column):
         return column.re_replace(self.pattern(), "")
 
     def pandas_value(self, column, dtype):
-        return f"{column}.str.replace({self.pattern()!r}, '', regex=True)"
+        if self.kind in self.CATEGORIES:  # Python's re does not know Unicode categories
+            test = f"unicodedata.category(c).startswith({self.CATEGORIES[self.kind]!r})"
+            kept = test if self.keep else f"not {test}"
+            return f"{column}.map(lambda t: ''.join(c for c in t if {kept}), na_action='ignore').astype('string')"
+        pattern = self.pattern().replace(r"\x{80}-\x{10FFFF}", r"\x80-\U0010FFFF")
+        return f"{column}.str.replace({pattern!r}, '', regex=True)"
 
 
 @register
@@ -210,20 +303,32 @@ class Pad(TextFunction):
 
     name: ClassVar = "text.pad"
     label: ClassVar = "Pad to a length"
-    covers: ClassVar = ("pad_left", "pad_right", "zero_fill")
-    words: ClassVar = ("leading zeros", "prepend zeros", "lpad", "rpad")
+    covers: ClassVar = ("pad_left", "pad_right", "zero_fill", "pad_center")
+    words: ClassVar = ("center", "leading zeros", "prepend zeros", "lpad", "rpad")
     examples: ClassVar = (
         Example({"columns": ["t"], "length": 3}, before={"t": ["7", "1234", None]}, after={"t": ["007", "1234", None]}),
         Example(
             {"columns": ["t"], "length": 3, "side": "end", "character": "."}, before={"t": ["ab"]}, after={"t": ["ab."]}
         ),
+        Example(
+            {"columns": ["t"], "length": 4, "side": "both", "character": "*"},
+            before={"t": ["a", "ab", None]},
+            after={"t": ["*a**", "*ab*", None]},
+        ),
     )
 
     length: int = param("Length", ge=1, le=1000)
-    side: Literal["start", "end"] = param("At the", default="start")
+    side: Literal["start", "end", "both"] = param(
+        "At the", default="start", help="Both: an odd character goes to the end."
+    )
     character: str = param("With", default="0", min_length=1, max_length=1)
 
     def value(self, column):
+        if self.side == "both":
+            missing = (ibis.literal(self.length) - column.length()).cast("int64")
+            left = ibis.literal(self.character).repeat(ibis.greatest(missing // 2, 0))
+            right = ibis.literal(self.character).repeat(ibis.greatest(missing - missing // 2, 0))
+            return left + column + right
         padded = (
             column.lpad(self.length, self.character)
             if self.side == "start"
@@ -232,7 +337,59 @@ class Pad(TextFunction):
         return (column.length() >= self.length).ifelse(column, padded)
 
     def pandas_value(self, column, dtype):
+        if self.side == "both":  # Python's center() puts an odd character at either side
+            left = f"{self.character!r} * (({self.length} - len(t)) // 2) + t"
+            return f"{column}.map(lambda t: ({left}).ljust({self.length}, {self.character!r}), na_action='ignore').astype('string')"
         return f"{column}.str.{'rjust' if self.side == 'start' else 'ljust'}({self.length}, {self.character!r})"
+
+
+@register
+class RepeatText(TextFunction):
+    """Repeat text a number of times."""
+
+    name: ClassVar = "text.repeat"
+    label: ClassVar = "Repeat text"
+    covers: ClassVar = ("repeat_text",)
+    words: ClassVar = ("REPT", "replicate")
+    examples: ClassVar = (Example({"columns": ["t"], "times": 3}, before={"t": ["ab", None]}, after={"t": ["ababab", None]}),)  # fmt: skip
+
+    times: int = param("How often", default=2, ge=1, le=1000)
+
+    def value(self, column):
+        return column.repeat(self.times)
+
+    def pandas_value(self, column, dtype):
+        return f"{column}.str.repeat({self.times})"
+
+
+@register
+class Truncate(TextFunction):
+    """Keep at most so many characters; a text that was cut ends in a mark such as an ellipsis, which counts too."""
+
+    name: ClassVar = "text.truncate"
+    label: ClassVar = "Shorten text"
+    covers: ClassVar = ("truncate_text",)
+    words: ClassVar = ("ellipsis", "abbreviate", "cut")
+    examples: ClassVar = (
+        Example({"columns": ["t"], "length": 4}, before={"t": ["hello", "four", None]}, after={"t": ["hel…", "four", None]}),
+        Example({"columns": ["t"], "length": 2, "mark": ""}, before={"t": ["hello"]}, after={"t": ["he"]}),
+    )  # fmt: skip
+
+    length: int = param("Length", ge=1, le=1_000_000)
+    mark: str = param("Ends in", default="…", max_length=20)
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        if len(self.mark) > self.length:
+            raise ParamError(f"the mark {self.mark!r} is longer than {self.length} characters.")
+
+    def value(self, column):
+        cut = column.substr(0, self.length - len(self.mark)) + ibis.literal(self.mark)
+        return (column.length() <= self.length).ifelse(column, cut)
+
+    def pandas_value(self, column, dtype):
+        cut = f"{column}.str[:{self.length - len(self.mark)}] + {self.mark!r}"
+        return f"{column}.where(({column}.str.len() <= {self.length}).fillna(True), {cut})"
 
 
 class NewTextColumn(Transform):
@@ -254,13 +411,87 @@ class NewTextColumn(Transform):
         return [f"{df}[{self.to!r}] = {self.pandas_value(f'{df}[{self.column!r}]')}"]
 
 
+class NewTextCall(NewTextColumn):
+    """Make one new column from a text column with a row function; the subclass names it and its constants."""
+
+    function: ClassVar[RowFunction]
+
+    @property
+    def pandas_helpers(self):
+        return self.function.helpers
+
+    def constants(self) -> dict:
+        """Return the keyword arguments of the function (JSON values)."""
+        return {}
+
+    def value(self, column):
+        return self.function(column, **self.constants())
+
+    def pandas_value(self, column):
+        return self.function.pandas(column, **self.constants())
+
+
+@row_function("string", "float64")
+def number_as_text(number, *, decimals, group, mark, prefix, suffix, abbreviate):
+    """Return a number with grouped thousands and a fixed number of decimals."""
+    number, unit = float(number), ""
+    if number != number or number in (float("inf"), float("-inf")):
+        return None
+    if abbreviate:
+        for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+            if abs(number) >= size:
+                number, unit = number / size, name
+                break
+    text = format(abs(number), f",.{decimals}f").replace(".", "\0").replace(",", group).replace("\0", mark)
+    sign = "-" if number < 0 and any(c in "123456789" for c in text) else ""
+    return sign + prefix + text + unit + suffix
+
+
+@register
+class FormatNumber(Transform):
+    """Write numbers as text: decimals, thousands, a unit before or after, or short as 1.2K, 3.4M, 5.6B, 7.8T.
+
+    Missing and infinite numbers give missing. Halves round to the even digit. Source: Python `format(x, ",.2f")`.
+    """
+
+    name: ClassVar = "text.format_number"
+    label: ClassVar = "Number as styled text"
+    covers: ClassVar = ("format_number",)
+    words: ClassVar = ("FORMAT_NUMBER", "TEXT", "thousands separator", "currency format", "abbreviate numbers")
+    pandas_helpers: ClassVar = number_as_text.helpers
+    examples: ClassVar = (
+        Example({"column": "x", "to": "t"}, before={"x": [1234567.891, -0.001, None]}, after={"x": [1234567.891, -0.001, None], "t": ["1,234,567.89", "0.00", None]}),
+        Example({"column": "x", "to": "t", "decimals": 1, "group": ".", "mark": ",", "prefix": "€ "}, before={"x": [-1234.5]}, after={"x": [-1234.5], "t": ["-€ 1.234,5"]}),
+        Example({"column": "x", "to": "t", "decimals": 1, "abbreviate": True, "suffix": " views"}, before={"x": [1250, 999, 3_400_000]}, after={"x": [1250, 999, 3_400_000], "t": ["1.2K views", "999.0 views", "3.4M views"]}),
+    )  # fmt: skip
+
+    column: NumberColumn = param("Column")
+    decimals: int = param("Decimals", default=2, ge=0, le=15)
+    group: str = param("Between thousands", default=",", max_length=3)
+    mark: str = param("Decimal mark", default=".", min_length=1, max_length=3)
+    prefix: str = param("Before", default="")
+    suffix: str = param("After", default="")
+    abbreviate: bool = param("Shorten to K, M, B, T", default=False)
+    to: NewColumn = param("New column")
+
+    def constants(self):
+        return self.model_dump(include={"decimals", "group", "mark", "prefix", "suffix", "abbreviate"})
+
+    def apply(self, table, state):
+        return table.mutate(number_as_text(known(table[self.column]), **self.constants()).name(self.to))
+
+    def pandas(self, df, state, schema):
+        call = number_as_text.pandas(f"{df}[{self.column!r}].astype('Float64')", **self.constants())
+        return [f"{df}[{self.to!r}] = {call}"]
+
+
 @register
 class TextLength(NewTextColumn):
     """Count the characters (Unicode code points) of a text, or its words."""
 
     name: ClassVar = "text.length"
     label: ClassVar = "Length of text"
-    covers: ClassVar = ("text_length",)
+    covers: ClassVar = ("text_length", "word_count")
     words: ClassVar = ("LEN", "characters", "count words")
     examples: ClassVar = (
         Example(
@@ -403,6 +634,7 @@ class TestText(NewTextColumn):
         "test_starts_with",
         "test_ends_with",
         "test_contains",
+        "test_equals_text",
         "test_is_email",
         "test_is_url",
         "test_is_numeric",
@@ -413,6 +645,7 @@ class TestText(NewTextColumn):
         Example({"column": "t", "to": "r", "test": "ends with", "text": "b"}, before={"t": ["ab", "ba"]}, after={"t": ["ab", "ba"], "r": [True, False]}),
         Example({"column": "t", "to": "r", "test": "contains", "text": "%"}, before={"t": ["5%", "5"]}, after={"t": ["5%", "5"], "r": [True, False]}),
         Example({"column": "t", "to": "r", "test": "equals", "text": "a"}, before={"t": ["a", "A"]}, after={"t": ["a", "A"], "r": [True, False]}),
+        Example({"column": "t", "to": "r", "test": "equals", "text": "Ab", "ignore_case": True}, before={"t": ["aB", "ab ", None]}, after={"t": ["aB", "ab ", None], "r": [True, False, None]}),
         Example({"column": "t", "to": "r", "test": "matches pattern", "text": "^[a-c]+$"}, before={"t": ["abc", "abd"]}, after={"t": ["abc", "abd"], "r": [True, False]}),
         Example({"column": "t", "to": "r", "test": "is an e-mail address"}, before={"t": ["ann@x.org", "ann@x"]}, after={"t": ["ann@x.org", "ann@x"], "r": [True, False]}),
         Example({"column": "t", "to": "r", "test": "is a web address"}, before={"t": ["https://x.org/a?b", "x.org"]}, after={"t": ["https://x.org/a?b", "x.org"], "r": [True, False]}),
@@ -435,6 +668,9 @@ class TestText(NewTextColumn):
         "is a number",
     ] = param("Test", default="contains")
     text: str = param("Text", default="")
+    ignore_case: bool = param(
+        "Ignore upper and lower case", default=False, help="For starts with, ends with, contains, equals."
+    )
 
     def check_columns(self, schema):
         super().check_columns(schema)
@@ -446,12 +682,13 @@ class TestText(NewTextColumn):
     def value(self, column):
         if self.test in self.PATTERNS or self.test == "matches pattern":
             return column.re_search(self.PATTERNS.get(self.test, self.text))
+        column = column.lower() if self.ignore_case else column
         return {
             "starts with": column.startswith,
             "ends with": column.endswith,
             "contains": column.contains,
             "equals": column.__eq__,
-        }[self.test](self.text)
+        }[self.test](self.text.lower() if self.ignore_case else self.text)
 
     def pandas_value(self, column):
         if self.test in self.PATTERNS or self.test == "matches pattern":
@@ -459,36 +696,48 @@ class TestText(NewTextColumn):
             return (
                 f"{column}.map(lambda t: re.search({pattern!r}, t) is not None, na_action='ignore').astype('boolean')"
             )
+        column, text = (f"{column}.str.lower()", self.text.lower()) if self.ignore_case else (column, self.text)
         return {
-            "starts with": f"{column}.str.startswith({self.text!r})",
-            "ends with": f"{column}.str.endswith({self.text!r})",
-            "contains": f"{column}.str.contains({self.text!r}, regex=False)",
-            "equals": f"({column} == {self.text!r})",
+            "starts with": f"{column}.str.startswith({text!r})",
+            "ends with": f"{column}.str.endswith({text!r})",
+            "contains": f"{column}.str.contains({text!r}, regex=False)",
+            "equals": f"({column} == {text!r})",
         }[self.test]
+
+
+@row_function("int64", "string")
+def last_position(text, *, find):
+    return text.rfind(find) + 1
 
 
 @register
 class FindPosition(NewTextColumn):
-    """Give the position of the first occurrence of a text, from 1; 0 where it does not occur."""
+    """Give the position of the first or last occurrence of a text, from 1; 0 where it does not occur."""
 
     name: ClassVar = "text.find_position"
     label: ClassVar = "Position of text"
-    covers: ClassVar = ("find_position",)
-    words: ClassVar = ("FIND", "index of", "locate")
+    covers: ClassVar = ("find_position", "find_position_from_right")
+    words: ClassVar = ("FIND", "index of", "locate", "rfind", "lastIndexOf", "SEARCH")
     examples: ClassVar = (
-        Example(
-            {"column": "t", "to": "n", "find": "b"},
-            before={"t": ["abb", "x", None]},
-            after={"t": ["abb", "x", None], "n": [2, 0, None]},
-        ),
-    )
+        Example({"column": "t", "to": "n", "find": "b"}, before={"t": ["abb", "x", None]}, after={"t": ["abb", "x", None], "n": [2, 0, None]}),
+        Example({"column": "t", "to": "n", "find": "aa", "which": "last"}, before={"t": ["aaab", "x", None]}, after={"t": ["aaab", "x", None], "n": [2, 0, None]}),
+    )  # fmt: skip
 
     find: str = param("Find", min_length=1)
+    which: Literal["first", "last"] = param("Occurrence", default="first")
+
+    @property
+    def pandas_helpers(self):
+        return last_position.helpers if self.which == "last" else ()
 
     def value(self, column):
+        if self.which == "last":
+            return last_position(column, find=self.find)
         return (column.find(self.find) + 1).cast("int64")
 
     def pandas_value(self, column):
+        if self.which == "last":
+            return last_position.pandas(column, find=self.find)
         return f"({column}.str.find({self.find!r}) + 1).astype('Int64')"
 
 

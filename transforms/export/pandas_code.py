@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 from transforms import schema as types
 from transforms.engines import scratch
@@ -13,7 +14,7 @@ from transforms.transform import CombiningTransform
 
 MARK = "# tilth-recipe: "
 
-HEAD = '''"""Recipe {name}, exported by Tilth. It needs pandas only (and pyarrow to read or write Parquet).
+HEAD = '''"""Recipe {name}, exported by Tilth. It needs {packages} (and pyarrow to read or write Parquet).
 
     python {file} INPUT OUTPUT{usage}
 
@@ -82,6 +83,7 @@ def export(fitted: FittedRecipe, *, file: str = "prepare.py") -> str:
     return (
         HEAD.format(
             name=in_docstring(repr(fitted.name)),
+            packages=_packages(imports),
             file=file,
             usage=usage,
             imports="".join(imports).rstrip("\n"),
@@ -104,6 +106,16 @@ def export(fitted: FittedRecipe, *, file: str = "prepare.py") -> str:
         + json.dumps(fitted.dump(), ensure_ascii=True)
         + "\n"
     )
+
+
+PACKAGES = {"PIL": "Pillow", "cv2": "opencv-python-headless", "sklearn": "scikit-learn", "bs4": "beautifulsoup4"}
+
+
+def _packages(imports: list[str]) -> str:
+    """Return the packages to install, in words: "pandas only", or "pandas, holidays and Pillow"."""
+    modules = {line.split()[1].split(".")[0] for line in imports if line.strip()}
+    extra = sorted(PACKAGES.get(m, m) for m in modules - set(sys.stdlib_module_names) - {"numpy", "pandas"})
+    return f"pandas, {', '.join(extra)}" if extra else "pandas only"
 
 
 def steps(fitted: FittedRecipe) -> tuple[list[str], list[str]]:
