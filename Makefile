@@ -12,7 +12,7 @@ app: $(VENV)/.user
 
 # Everything that needs neither a browser nor Java.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not spark and not random" tests/contract tests/transforms
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not e2e and not spark and not random" tests/contract tests/transforms
 	$(BIN)/python -m pytest -m "not e2e and not spark" --ignore=tests/contract --ignore=tests/transforms
 
 test-browser: $(VENV)/.dev

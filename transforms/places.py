@@ -167,28 +167,56 @@ def changed_shape(text, *, how, amount, source, target):
     return shape_text(shape)
 
 
-def mover(source, target):
-    """Return the converter between two coordinate systems; making one is slow, so it stays with the function."""
+def with_pyproj(work, *arguments):
+    """Call on one lasting thread that Python made: on threads of others, such as DuckDB's, pyproj 3.7 crashes.
+
+    Source: pyproj issue 1509. The thread hangs on the module pyproj, because a row function's own code must stay free
+    of state that cannot travel to Spark; a forked process makes its own.
+    """
+    import concurrent.futures
+    import os
+
     import pyproj
 
-    known = mover.__dict__
-    if (source, target) not in known:
-        known[source, target] = pyproj.Transformer.from_crs(source, target, always_xy=True)
-    return known[source, target]
+    if getattr(pyproj, "tilth_thread", (None,))[0] != os.getpid():
+        pyproj.tilth_thread = (os.getpid(), concurrent.futures.ThreadPoolExecutor(1))
+    return pyproj.tilth_thread[1].submit(work, *arguments).result()
+
+
+def projected(x, y, source, target):
+    """Return coordinates in another coordinate system; making the converter is slow, so it is kept."""
+    import pyproj
+
+    kept = pyproj.__dict__.setdefault("tilth_converters", {})
+    if (source, target) not in kept:
+        kept[source, target] = pyproj.Transformer.from_crs(source, target, always_xy=True)
+    return kept[source, target].transform(x, y)
 
 
 def moved_shape(shape, source, target):
     import shapely
 
-    change = lambda x, y: [np.array(v) for v in mover(source, target).transform(x.tolist(), y.tolist())]  # noqa: E731
+    def change(x, y):
+        return [np.array(v) for v in with_pyproj(projected, x.tolist(), y.tolist(), source, target)]
+
     moved = shapely.transform(shape, change, interleaved=False)
     return moved if all(math.isfinite(b) for b in moved.bounds) else None
+
+
+def on_ellipsoid(shape, what):
+    """Return length or area of a shape in longitude and latitude, in metres or square metres on WGS 84."""
+    import pyproj
+    import shapely
+
+    earth = pyproj.Geod(ellps="WGS84")
+    if what == "length on earth":
+        return earth.geometry_length(shape.boundary if shape.geom_type in ("Polygon", "MultiPolygon") else shape)
+    return abs(earth.geometry_area_perimeter(shapely.orient_polygons(shape))[0])
 
 
 @row_function("float64", "string")
 def measured_shape(text, *, what):
     """Return a number that describes a shape; areas and lengths on the earth are metres on the WGS 84 ellipsoid."""
-    import pyproj
     import shapely
 
     shape = shape_of(text)
@@ -196,12 +224,8 @@ def measured_shape(text, *, what):
         return None
     if what in ("area", "length"):
         return float(getattr(shape, what))
-    earth = pyproj.Geod(ellps="WGS84")
-    if what == "length on earth":
-        lines = shape.boundary if shape.geom_type in ("Polygon", "MultiPolygon") else shape
-        found = earth.geometry_length(lines)
-    elif what == "area on earth":
-        found = abs(earth.geometry_area_perimeter(shapely.orient_polygons(shape))[0])
+    if what in ("length on earth", "area on earth"):
+        found = with_pyproj(on_ellipsoid, shape, what)
     else:
         found = len(shapely.get_coordinates(shape))
     return float(found) if math.isfinite(found) else None
@@ -240,7 +264,7 @@ def moved_point(x, y, *, source, target):
     """Return a point in another coordinate system."""
     if not (math.isfinite(x) and math.isfinite(y)):
         return [None, None]
-    found = mover(source, target).transform(x, y)
+    found = with_pyproj(projected, x, y, source, target)
     return [float(v) if math.isfinite(v) else None for v in found]
 
 

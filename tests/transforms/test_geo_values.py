@@ -56,3 +56,14 @@ def test_bad_shapes_and_systems_are_told():
         run("geo.area_of_point", rows, lat="a", lon="b", areas=[{"area": "zone", "shape": "POLYGON"}], to="z")
     with pytest.raises(ParamError, match="no coordinate system 'EPSG:1'"):
         run("geo.change_shape", rows, columns=["s"], how="coordinate system", to_system="EPSG:1")
+
+
+def test_coordinates_change_on_the_threads_of_duckdb():
+    """pyproj 3.7 crashes there (its issue 1509), unless our own thread calls it."""
+    import pyproj
+
+    points = [(i % 180, i % 80) for i in range(5000)]
+    rows = pa.table({"s": [f"POINT ({x} {y})" for x, y in points]})
+    found = run("geo.change_shape", rows, columns=["s"], how="coordinate system", to_system="EPSG:3857")["s"]
+    x, y = pyproj.Transformer.from_crs(4326, 3857, always_xy=True).transform(100, 20)
+    assert sorted(found)[0] == "POINT (0 0)" and f"POINT ({x:.9f}"[:24] in {s[:24] for s in found}
