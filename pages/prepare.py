@@ -13,7 +13,7 @@ from shell.picker import pick
 from shell.state import state
 from shell.widgets import confirm, count, empty, guard, header, md, problem, run_status, workspace
 from transforms import FittedRecipe, Recipe, Step, catalog, suggest
-from transforms.errors import AppError
+from transforms.errors import AppError, NotOnThisEngine
 from transforms.export import FORMATS, SUFFIX, export
 from transforms.transform import SERVING_WORDS
 from workspace.drafts import Draft
@@ -408,14 +408,19 @@ def details(cls, view, candidate: Recipe, place: int) -> None:
         example = cls.examples[0]
         a, b = st.columns(2)
         a.caption("before")
-        a.dataframe(example.before, hide_index=True, width="stretch")
+        a.dataframe(shown(example.before), hide_index=True, width="stretch")
         b.caption("after")
-        b.dataframe(example.after, hide_index=True, width="stretch")
+        b.dataframe(shown(example.after), hide_index=True, width="stretch")
     if view is not None:
         step = candidate.steps[place]
         if step.id in view.fitted.states:
             with st.expander("What it learnt, from all rows"):
                 st.json(view.fitted.states[step.id], expanded=1)
+
+
+def shown(columns) -> dict[str, list]:
+    """Return an example's columns with pictures as words."""
+    return {c: [f"{len(v):,} bytes" if isinstance(v, bytes) else v for v in values] for c, values in columns.items()}
 
 
 def suggestions(view, selected: dict | None, recipe: Recipe) -> None:
@@ -492,14 +497,17 @@ def _fitted(root: str, recipe: dict, sources: dict[str, str]) -> dict:
         return fit_on(Recipe.from_dict(recipe), {n: ws.datasets.get(r) for n, r in sources.items()}, con).dump()
 
 
-def export_panel(ws, draft: Draft) -> None:
+def export_panel(ws, draft: Draft):
     st.markdown("**Code that runs without Tilth**")
     kind = st.radio("As", FORMATS, format_func=EXPORT_WORDS.get, key="export_kind", label_visibility="collapsed")
     st.download_button("Download the recipe (JSON)", data=lambda: FittedRecipe.from_dict(_fitted(str(ws.root), draft.recipe, draft.recipe["sources"])).model_dump_json(indent=1),
                        file_name=f"{draft.name}.json", mime="application/json", key="export_json", on_click="ignore")  # fmt: skip
     with guard():
         fitted = FittedRecipe.from_dict(_fitted(str(ws.root), draft.recipe, draft.recipe["sources"]))
-        code = export(fitted, kind)
+        try:
+            code = export(fitted, kind)
+        except NotOnThisEngine as error:
+            return st.info(str(error), icon=":material/info:")
         st.download_button(
             f"Download {draft.name}{SUFFIX[kind]}",
             code,

@@ -57,14 +57,28 @@ def _field(name: str, declared: FieldInfo, key: str, columns, others, values, so
     if get_origin(kind) is Literal:
         return _literal(label, list(get_args(kind)), start, at, help_)
     if get_origin(kind) is tuple:
-        return _tuple(label, get_args(kind)[0], start, at, help_, columns, others, so_far)
+        least = int(required or any(getattr(m, "min_length", None) for m in declared.metadata))
+        return _tuple(label, get_args(kind)[0], start, at, help_, columns, others, so_far, least)
     if get_origin(kind) is dict:
         return _mapping(label, start, at, help_)
     if kind is bool:
         return st.toggle(label, bool(start), key=at, help=help_)
     if kind in (int, float):
         return _number(label, kind, declared, start, optional, at, help_)
+    if optional:
+        return _optional_text(label, start, at, help_)
     return st.text_input(label, "" if start is None else str(start), key=at, help=help_)
+
+
+def _optional_text(label, start, at, help_):
+    """An empty box is None, the default; an empty text is written as two quotes."""
+    shown = st.text_input(
+        label,
+        '""' if start == "" else "" if start is None else str(start),
+        key=at,
+        help=f'{help_ or ""} Write "" for an empty text.',
+    )
+    return "" if shown == '""' else shown or None
 
 
 def _accepts(marker: Columns_, type_name: str) -> bool:
@@ -110,12 +124,26 @@ def _number(label, kind, declared, start, optional, at, help_):
     )
 
 
-def _tuple(label, inner, start, at, help_, columns, others, so_far):
+def _tuple(label, inner, start, at, help_, columns, others, so_far, least):
     if isinstance(inner, type) and issubclass(inner, Settings):
-        return _repeated(label, inner, start, at, columns, others, so_far)
+        return _repeated(label, inner, start, at, columns, others, so_far, least)
+    start = list(start or ())
+    if get_origin(inner) is Literal:
+        return st.multiselect(label, get_args(inner), start, key=at, help=help_)
+    if inner is str:  # values may hold commas, spaces and line breaks
+        return st.multiselect(
+            label,
+            list(dict.fromkeys(start)),
+            start,
+            key=at,
+            help=f"{help_ or ''} Type a value and press Enter.",
+            placeholder="Type a value, press Enter",
+            format_func=_visible,
+            accept_new_options=True,
+        )
     shown = st.text_input(
         label,
-        ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in start or ()),
+        ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in start),
         key=at,
         help=(help_ or "") + " Separate with commas.",
     )
@@ -125,12 +153,17 @@ def _tuple(label, inner, start, at, help_, columns, others, so_far):
     return parts
 
 
-def _repeated(label, inner, start, at, columns, others, so_far):
-    """Draw a group of settings several times, with buttons to add and remove."""
+def _visible(value: str) -> str:
+    """Show an empty text, outer spaces and line breaks in quotes."""
+    return value if value and value == value.strip() and value.isprintable() else repr(value)
+
+
+def _repeated(label, inner, start, at, columns, others, so_far, least):
+    """Draw a group of settings several times, with buttons to add and remove; at least `least` times."""
     count_key = f"{at}_count"
     first = [v if isinstance(v, Mapping) else v.model_dump() for v in start or ()]
     if count_key not in st.session_state:
-        st.session_state[count_key] = max(1, len(first))
+        st.session_state[count_key] = max(least, len(first))
     found = []
     for number in range(st.session_state[count_key]):
         with st.container(border=True, gap="small"):
@@ -145,7 +178,7 @@ def _repeated(label, inner, start, at, columns, others, so_far):
         key=f"{at}_add",
         icon=":material/add:",
         on_click=_count,
-        args=(count_key, 1),
+        args=(count_key, 1, least),
         width="stretch",
     )
     remove.button(
@@ -153,15 +186,15 @@ def _repeated(label, inner, start, at, columns, others, so_far):
         key=f"{at}_remove",
         icon=":material/remove:",
         on_click=_count,
-        args=(count_key, -1),
+        args=(count_key, -1, least),
         width="stretch",
-        disabled=st.session_state[count_key] == 1,
+        disabled=st.session_state[count_key] == least,
     )
     return found
 
 
-def _count(key: str, by: int) -> None:
-    st.session_state[key] = max(1, st.session_state[key] + by)
+def _count(key: str, by: int, least: int) -> None:
+    st.session_state[key] = max(least, st.session_state[key] + by)
 
 
 def _mapping(label, start, at, help_):

@@ -165,7 +165,7 @@ def test_editing_a_step_keeps_its_place_and_id(ws):
     )
     at = opened(recipe="clean")
     fine(at.button(key="edit_step_s1").click().run())
-    fine(at.segmented_control(key="f1_statistic").set_value("mean").run())
+    fine(at.selectbox(key="f1_statistic").set_value("mean").run())
     assert at.button(key="apply").label == "Save step"
     fine(at.button(key="apply").click().run())
     found = steps(ws, "clean")
