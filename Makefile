@@ -4,16 +4,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
 
-.PHONY: app test test-browser test-spark test-all lint format docs bench pins clean
+.PHONY: app test test-browser test-spark test-servers test-all lint format docs bench pins clean
 
 app: $(VENV)/.user
 	@echo "Tilth opens on http://127.0.0.1:$(PORT) (stop it with Ctrl+C)"
 	$(BIN)/tilth app --port $(PORT)
 
-# Everything that needs neither a browser nor Java.
+# Everything that needs neither a browser nor Java nor a database server.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not e2e and not spark and not random" tests/contract tests/transforms
-	$(BIN)/python -m pytest -m "not e2e and not spark" --ignore=tests/contract --ignore=tests/transforms
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not e2e and not spark and not random and not servers"
 
 test-browser: $(VENV)/.dev
 	$(BIN)/python -m pytest -m e2e tests/e2e
@@ -22,9 +21,13 @@ test-browser: $(VENV)/.dev
 test-spark: $(VENV)/.dev
 	$(BIN)/python -m pytest -m spark -k "0-example or spark_connect"
 
-test-all: test test-browser
+# The feature store on a real Redis and a real PostgreSQL, which the tests start themselves.
+test-servers: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m servers
+
+test-all: test test-browser test-servers
 	$(BIN)/python -m pytest -m spark
-	$(BIN)/python -m pytest -m random
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m random
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

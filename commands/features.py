@@ -298,3 +298,22 @@ def reconcile(
         reports,
         lambda: table(rows, ["group", "keys", "repaired", "messages"]) if rows else "No feature group yet.",
     )
+
+
+@features_app.command()
+@user_errors
+def online(
+    ctx: typer.Context,
+    place: Annotated[
+        str | None, typer.Argument(help="sqlite, redis://host:6379/0 or postgresql://user@host/database.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where online records lie, or move them there. A server's password comes from TILTH_ONLINE_PASSWORD."""
+    store = open_store(ctx)
+    moved = store.move_online(place) if place else None
+    shown = {"online": store.online_place(), "records": sum(g["online_records"] or 0 for g in store.groups())}
+    where = "online.sqlite in the workspace" if shown["online"] == "sqlite" else shown["online"]
+    done = "Online records are now in" if moved is not None else "Online records are in"
+    emit(ctx, shown, f"{done} {where}: {shown['records']:,}.")

@@ -1,22 +1,68 @@
-"""The online store: one packed record per key in `online.sqlite` (WAL).
+"""The online store: one packed record per key, in `online.sqlite` (WAL), or in Redis or PostgreSQL when that is outgrown.
 
-One table per group, `key → event time, seq, deleted, value`. A write wins over what is there when its (event time, seq) is
-greater, in one statement, so order of arrival never matters; a tombstone is a row without value and wins in the same way.
-`applied` says up to which version of a group the file is complete; it moves in the transaction that writes the records.
+Per group: `key → event time, seq, deleted, value`. A write wins over what is there when its (event time, seq) is greater,
+decided where the record lies, so order of arrival never matters; a tombstone is a record without value and wins in the same
+way. `applied` says up to which version of a group the store is complete; it moves with the last of the records.
+`OnlineStore` (SQLite), `RedisOnline` and `PostgresOnline` have the same methods and pass the same tests.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from transforms.errors import InputError
+from workspace import Workspace
+
+PASSWORD = "TILTH_ONLINE_PASSWORD"  # of the server; addresses are written down, passwords never
 BUSY_TIMEOUT_S = 30
 ROWS_AT_ONCE = 5000
+
+
+def place(ws: Workspace) -> str:
+    """Return where the workspace keeps its online records: "sqlite", or the address of a server."""
+    return (ws.settings.get("online") or {}).get("url", "sqlite")
+
+
+def open_online(ws: Workspace, url: str):
+    """Return the online store at "sqlite" or at an address such as `redis://host:6379/0` or `postgresql://host/database`.
+
+    The password of a server comes from the environment (`TILTH_ONLINE_PASSWORD`).
+    """
+    if url == "sqlite":
+        return OnlineStore(ws.root / "online.sqlite")
+    parts = urlsplit(url)
+    if parts.password:
+        raise InputError(
+            "The address of an online store is written down, so it cannot hold a password.",
+            hint=f"Leave it out of the address and set {PASSWORD} in the environment.",
+        )
+    scheme, password = parts.scheme, os.environ.get(PASSWORD)
+    if scheme in ("redis", "rediss", "unix"):
+        from featurestore.online_redis import RedisOnline
+
+        return RedisOnline(url, workspace_id(ws), password)
+    if scheme in ("postgresql", "postgres"):
+        from featurestore.online_postgres import PostgresOnline
+
+        return PostgresOnline(url, workspace_id(ws), password)
+    raise InputError(
+        f"{url!r} is no place for online records.",
+        hint="Write sqlite, redis://host:6379/0 or postgresql://host/database.",
+    )
+
+
+def workspace_id(ws: Workspace) -> str:
+    """Return what tells this workspace's records from those of others on one server."""
+    return ws.settings.get("id") or ws.settings.set("id", secrets.token_hex(8), keep=True)
 
 
 class OnlineStore:
@@ -47,6 +93,10 @@ class OnlineStore:
             with self._lock:
                 self._all.append(con)
         return con
+
+    def check(self) -> None:
+        """Raise when the store cannot be used."""
+        self._connection()
 
     def close(self) -> None:
         with self._lock:
@@ -116,9 +166,9 @@ class OnlineStore:
             self._table(con, group_id)
             if replace:
                 con.execute(f"DELETE FROM records_{group_id}")
-            guarded = con.execute("SELECT 1 FROM removed WHERE group_id = ? LIMIT 1", (group_id,)).fetchone()
+            guards = {hashed: (event_time, seq) for hashed, event_time, seq in self.guards(group_id)}
             for batch in batches:
-                rows = self._allowed(con, group_id, batch) if guarded else batch
+                rows = allowed(batch, guards) if guards else batch
                 con.executemany(
                     f"INSERT INTO records_{group_id} (key, event_time, seq, deleted, value) VALUES (?, ?, ?, ?, ?) "
                     "ON CONFLICT (key) DO UPDATE SET event_time = excluded.event_time, seq = excluded.seq, "
@@ -134,9 +184,9 @@ class OnlineStore:
             self._table(con, group_id)
             con.execute(f"DELETE FROM records_{group_id} WHERE key = ?", (key,))
             if guard:
-                con.execute("INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)", (group_id, _key_hash(key), *guard))
+                con.execute("INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)", (group_id, key_hash(key), *guard))
             else:
-                con.execute("DELETE FROM removed WHERE group_id = ? AND key_hash = ?", (group_id, _key_hash(key)))
+                con.execute("DELETE FROM removed WHERE group_id = ? AND key_hash = ?", (group_id, key_hash(key)))
             self._mark(con, group_id, version, publication)
 
     def drop(self, group_id: int) -> None:
@@ -156,9 +206,9 @@ class OnlineStore:
                 return 0
             raise
 
-    def scan(self, group_id: int) -> Iterator[tuple[bytes, int, int, int]]:
-        """Yield (key, event time, seq, deleted) of every key."""
-        query = f"SELECT key, event_time, seq, deleted FROM records_{group_id}"
+    def scan(self, group_id: int) -> Iterator[tuple[bytes, int, int, int, bytes]]:
+        """Yield (key, event time, seq, deleted, value) of every key."""
+        query = f"SELECT key, event_time, seq, deleted, value FROM records_{group_id}"
         with self._writing() as con:
             self._table(con, group_id)
         yield from self._connection().execute(query)
@@ -178,17 +228,25 @@ class OnlineStore:
             (group_id, version, json.dumps(publication) if publication else None),
         )
 
-    @staticmethod
-    def _allowed(con: sqlite3.Connection, group_id: int, batch: Iterable[tuple]) -> Iterator[tuple]:
-        """Leave out records that are not newer than the hard delete of their key."""
-        for record in batch:
-            key, event_time, seq = record[:3]
-            guard = con.execute(
-                "SELECT event_time, seq FROM removed WHERE group_id = ? AND key_hash = ?", (group_id, _key_hash(key))
-            ).fetchone()
-            if guard is None or (event_time, seq) > guard:
-                yield record
+    def guards(self, group_id: int) -> Iterator[tuple[bytes, int, int]]:
+        """Yield (hash of the key, event time, seq) of every hard delete."""
+        query = "SELECT key_hash, event_time, seq FROM removed WHERE group_id = ?"
+        yield from self._connection().execute(query, (group_id,))
+
+    def set_guards(self, group_id: int, guards: Iterable[tuple[bytes, int, int]]) -> None:
+        """Replace the hard deletes that are known."""
+        with self._writing() as con:
+            con.execute("DELETE FROM removed WHERE group_id = ?", (group_id,))
+            con.executemany("INSERT INTO removed VALUES (?, ?, ?, ?)", ((group_id, *guard) for guard in guards))
 
 
-def _key_hash(key: bytes) -> bytes:
+def allowed(batch: Iterable[tuple], guards: dict[bytes, tuple[int, int]]) -> Iterator[tuple]:
+    """Leave out records that are not newer than the hard delete of their key."""
+    for record in batch:
+        guard = guards.get(key_hash(record[0]))
+        if guard is None or record[1:3] > guard:
+            yield record
+
+
+def key_hash(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()[:16]

@@ -38,6 +38,7 @@ class Wanted:
     features: tuple[Column, ...]
     names: tuple[str, ...]
     keys: tuple[str, ...]  # label columns that hold the group's keys, in the group's order
+    ttls: tuple[int | None, ...]  # of each feature, in microseconds
 
 
 def join(
@@ -120,13 +121,17 @@ def _label_key(con, group: Group, key: Column, label: str, column: str, kind: st
 def _whole_record(con, root: Path, part: Wanted, keys: list[str], moment: str, as_of_us: int | None):
     group = part.group
     source = offline.select(root, group, as_of_us=as_of_us, features=part.features)
-    values = [(f"f.{q.ident(feature.name)}", i) for i, feature in enumerate(part.features)]
-    if group.ttl_us is not None:
-        fresh = f"epoch_us(l.t) - epoch_us(f.{q.ident(group.event_time)}) <= {group.ttl_us}"
-        values = [(f"CASE WHEN {fresh} THEN {value} END", i) for value, i in values]
     # a tombstone is a row whose features are null: the record found is then empty, as it should be
-    picked = ", ".join(f"{value} AS v{i}" for value, i in values)
-    return _asof(con, group, source, keys, moment, picked)
+    values = [_while_valid(group, f.name, ttl) for f, ttl in zip(part.features, part.ttls, strict=True)]
+    return _asof(con, group, source, keys, moment, ", ".join(f"{value} AS v{i}" for i, value in enumerate(values)))
+
+
+def _while_valid(group: Group, feature: str, ttl_us: int | None) -> str:
+    """Return SQL of a found feature, null where its record is older than the TTL at the label's time."""
+    value = f"f.{q.ident(feature)}"
+    if ttl_us is None:
+        return value
+    return f"CASE WHEN epoch_us(l.t) - epoch_us(f.{q.ident(group.event_time)}) <= {ttl_us} THEN {value} END"
 
 
 def _each_feature(con, root: Path, part: Wanted, keys: list[str], moment: str, as_of_us: int | None):
@@ -134,13 +139,10 @@ def _each_feature(con, root: Path, part: Wanted, keys: list[str], moment: str, a
     import pyarrow as pa
 
     columns = []
-    for feature in part.features:
+    for feature, ttl in zip(part.features, part.ttls, strict=True):
         known = offline.select(root, part.group, as_of_us=as_of_us, features=[feature])
         known = f"SELECT * FROM ({known}) WHERE {q.ident(feature.name)} IS NOT NULL OR is_deleted"
-        value = f"f.{q.ident(feature.name)}"
-        if part.group.ttl_us is not None:
-            fresh = f"epoch_us(l.t) - epoch_us(f.{q.ident(part.group.event_time)}) <= {part.group.ttl_us}"
-            value = f"CASE WHEN {fresh} THEN {value} END"
+        value = _while_valid(part.group, feature.name, ttl)
         columns.append(_asof(con, part.group, known, keys, moment, f"{value} AS v").column(0))
     return pa.table(columns, names=[f"v{i}" for i in range(len(columns))])
 
@@ -171,6 +173,7 @@ def choose(
     groups: Mapping[str, Group],
     label_columns: Sequence[str],
     join_keys: Mapping[str, Mapping] | None,
+    ttl: Mapping[str, int] | None = None,
 ) -> list[Wanted]:
     """Return what is wanted of each group, in the order first named; raises for unknown features and missing keys.
 
@@ -183,10 +186,7 @@ def choose(
         found = group.features if feature == "*" else (group.feature(feature),)
         chosen = per_group.setdefault(name, [])
         chosen += [f for f in found if f not in chosen]
-    counts: dict[str, int] = {name.lower(): 1 for name in label_columns}
-    for chosen in per_group.values():
-        for feature in chosen:
-            counts[feature.name.lower()] = counts.get(feature.name.lower(), 0) + 1
+    all_names = names_of([f"{name}:{f.name}" for name, chosen in per_group.items() for f in chosen], label_columns)
     wanted = []
     for name, chosen in per_group.items():
         group = groups[name]
@@ -195,6 +195,21 @@ def choose(
         for key in keys:
             if key not in label_columns:
                 raise ColumnNotFound.of(key, label_columns)
-        names = tuple(f.name if counts[f.name.lower()] == 1 else f"{name}:{f.name}" for f in chosen)
-        wanted.append(Wanted(group, tuple(chosen), names, keys))
+        refs = [f"{name}:{f.name}" for f in chosen]
+        ttls = tuple(shorter(group.ttl_us, (ttl or {}).get(ref)) for ref in refs)
+        wanted.append(Wanted(group, tuple(chosen), tuple(all_names[ref] for ref in refs), keys, ttls))
     return wanted
+
+
+def names_of(features: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
+    """Return "group:feature" → column name: the feature's own, where no other feature nor a `taken` column has it."""
+    counts = {name.lower(): 1 for name in taken}
+    own = {ref: split_reference(ref)[1] for ref in features}
+    for name in own.values():
+        counts[name.lower()] = counts.get(name.lower(), 0) + 1
+    return {ref: name if counts[name.lower()] == 1 else ref for ref, name in own.items()}
+
+
+def shorter(a: int | None, b: int | None) -> int | None:
+    """Return the shorter of two TTLs; None is for ever."""
+    return min((t for t in (a, b) if t is not None), default=None)

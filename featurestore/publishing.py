@@ -22,7 +22,7 @@ from featurestore.groups import Column, Group
 from featurestore.intake import first_row
 from featurestore.online import ROWS_AT_ONCE, OnlineStore
 from featurestore.stopping import Steps
-from transforms.errors import Conflict
+from transforms.errors import Conflict, Unavailable
 from workspace import Workspace, tables
 from workspace import sql as q
 from workspace.schema.base import now as utc_now
@@ -134,7 +134,7 @@ class Publisher:
     def _write_online(self, group: Group, version: int, records: Iterable) -> None:
         try:
             self.online.write(group.id, version, records)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, Unavailable) as error:
             raise Conflict(
                 f"Version {version} of group {group.name!r} is published, but its online records could not be written: {error}.",
                 hint="Make room and run `tilth features reconcile`; until then online gives the version before.",

@@ -78,7 +78,7 @@ def reconcile(publisher: Publisher, group: Group, repairs: Sequence[str]) -> dic
         expected = {}
         for batch in publisher.online_records(con, group, rows, unique=False):
             expected.update({key: None if deleted else (at, seq) for key, at, seq, deleted, _ in batch})
-        stored = {key: None if gone else (at, seq) for key, at, seq, gone in publisher.online.scan(group.id)}
+        stored = {key: None if gone else (at, seq) for key, at, seq, gone, _ in publisher.online.scan(group.id)}
         wrong = sum(stored.get(key) != value for key, value in expected.items())
         wrong += sum(key not in expected for key, value in stored.items() if value is not None)
         report["keys"] = len(expected)

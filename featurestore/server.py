@@ -27,7 +27,7 @@ from featurestore import wire
 from featurestore.intake import BatchRejected
 from featurestore.store import FeatureStore
 from featurestore.tokens import Tokens
-from transforms.errors import AppError, Conflict, InputError, NotFound
+from transforms.errors import AppError, Conflict, InputError, NotFound, Unavailable
 
 log = logging.getLogger("tilth.serve")
 
@@ -36,7 +36,14 @@ MOST_RECORDS = 1000  # per write
 MOST_BYTES = 10_000_000
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]", "testserver")
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-CODES |= {409: "conflict", 413: "too_large", 422: "invalid", 429: "too_many_requests", 500: "internal"}
+CODES |= {
+    409: "conflict",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many_requests",
+    500: "internal",
+    503: "unavailable",
+}
 
 
 class HttpError(Exception):
@@ -77,6 +84,8 @@ def status_of(error: AppError) -> int:
         return 404
     if isinstance(error, Conflict):
         return 409
+    if isinstance(error, Unavailable):
+        return 503
     return 422 if isinstance(error, BatchRejected) else 400 if isinstance(error, InputError) else 422
 
 

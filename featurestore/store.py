@@ -20,12 +20,12 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurestore import catalog, intake, offline, point_in_time, repair
+from featurestore import catalog, intake, moving, offline, repair, training_sets, views
 from featurestore.deleting import bury
 from featurestore.deleting import erase as erase_key
 from featurestore.encoding import (
@@ -46,20 +46,21 @@ from featurestore.groups import (
 )
 from featurestore.intake import first_row
 from featurestore.locks import held
-from featurestore.online import OnlineStore
+from featurestore.online import open_online, place
 from featurestore.point_in_time import NaiveTimeWarning
 from featurestore.publishing import Publisher
-from transforms.errors import Conflict, InputError, NotFound
+from featurestore.view_reader import ViewReader
+from featurestore.views import View
+from transforms.errors import Conflict, InputError, NotFound, Unavailable
 from workspace import Workspace, tables
 from workspace import sql as q
 from workspace.schema.base import now as utc_now
-from workspace.schema.features import FeatureDefinitionRow, FeatureGroupRow, FeatureViewRow
+from workspace.schema.features import FeatureDefinitionRow, FeatureGroupRow
 
 if TYPE_CHECKING:
     from workspace.runs import RunHandle
 
 LOCK_TIMEOUT_S = 600
-MANIFEST = b"tilth_training_set"  # key in the Arrow schema of a training set
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,10 @@ class FeatureStore:
         lock_timeout_s: float = LOCK_TIMEOUT_S,
     ):
         self.ws = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
-        self.online = OnlineStore(self.ws.root / "online.sqlite")
+        self._place = place(self.ws)
+        self.online = open_online(self.ws, self._place)
+        self._view_readers: dict[str, ViewReader] = {}
+        self._left: list = []  # online stores that this process used before somebody moved the records
         self._clock = clock
         self._publisher = Publisher(self.ws, self.online, clock)
         self._lock_timeout_s = lock_timeout_s
@@ -109,7 +113,9 @@ class FeatureStore:
 
     def close(self) -> None:
         """Release the files; the workspace stays open for others."""
-        self.online.close()
+        for online in [*self._left, self.online]:
+            online.close()
+        self._left.clear()
         con = getattr(self._local, "catalog", None)
         if con is not None:
             con.close()
@@ -287,7 +293,7 @@ class FeatureStore:
                 for number, features in group.definitions.items()
             ],
             "rows": sum(p.rows for p in publications),
-            "online_records": self.online.count(group.id) if group.online else 0,
+            "online_records": self._online_records(group),
             "created_at": group.created_at.isoformat(),
             "versions": [
                 {
@@ -303,54 +309,107 @@ class FeatureStore:
             ],
         }
 
+    def _online_records(self, group: Group) -> int | None:
+        """Return how many keys have a record online, or None while the server of the online store does not answer."""
+        try:
+            return self.online.count(group.id) if group.online else 0
+        except Unavailable:
+            return None
+
     def key_columns(self, group: str) -> list[dict]:
         """Return `[{"name", "type"}]` of a group's keys; costs microseconds."""
         return [{"name": k.name, "type": k.type} for k in self._group(group).keys]
 
     # ---------------------------------------------------------------- views
 
-    def create_view(self, name: str, features: Sequence[str], description: str = "") -> dict:
-        """Name a choice of features across groups, `["group:feature", …]`; an existing view is replaced."""
-        check_group_name(name)
-        if not features:
-            raise InputError(f"View {name!r} has no feature.", hint='Name some, as "group:feature".')
-        chosen = []
-        for text in features:
-            group, feature = split_reference(text)
-            known = self._group(group)
-            chosen += [
-                f"{group}:{f}" for f in (known.feature_names if feature == "*" else [known.feature(feature).name])
-            ]
-        from sqlalchemy import select
+    def create_view(
+        self,
+        name: str,
+        features: Sequence[str],
+        description: str = "",
+        *,
+        ttl: Mapping[str, object] | None = None,
+        defaults: Mapping[str, object] | None = None,
+        join_keys: Mapping[str, Mapping[str, str]] | None = None,
+        request: Mapping[str, str] | None = None,
+        recipe=None,
+    ) -> dict:
+        """Name a choice of features across groups; another definition under the same name is its next version.
 
-        with self.ws.session() as session:
-            row = session.scalar(select(FeatureViewRow).where(FeatureViewRow.name == name))
-            if row is None:
-                row = FeatureViewRow(name=name, created_at=utc_now())
-                session.add(row)
-            row.features, row.description = chosen, description
-            self.ws.audit.record("feature_view.save", name, {"features": chosen}, session=session)
-        return {"name": name, "features": chosen, "description": description}
+        Args:
+            features: `["group:feature", …]`, "group:*" for all.
+            ttl: "group:feature" → how old it may be ("7d"), where that is shorter than the group's own TTL.
+            defaults: name of a feature in the view → value where it is missing, unknown, deleted or expired.
+            join_keys: how callers name a group's keys: `{"users": {"id": "buyer"}}`.
+            request: columns that come with the request, name → type, for `recipe`.
+            recipe: fitted recipe of steps of class `row` or `fitted` over features and request columns, applied at each
+                read and in training sets; its columns are then what the view gives.
+        """
+        names = dict.fromkeys(split_reference(text)[0] for text in features)
+        with self.ws.reading() as session:
+            groups = {group: catalog.group_named(session, group) for group in names}
+        view = views.made(
+            name,
+            features,
+            groups,
+            description=description,
+            ttl=ttl,
+            defaults=defaults,
+            join_keys=join_keys,
+            request=request,
+            recipe=recipe,
+        )
+        return views.save(self.ws, view).dump()
 
     def views(self) -> list[dict]:
-        """Return name, features and description of every view."""
-        from sqlalchemy import select
+        """Return the newest version of every view, by name."""
+        return [view.dump() for view in views.views(self.ws)]
 
-        with self.ws.reading() as session:
-            rows = session.scalars(select(FeatureViewRow).order_by(FeatureViewRow.name))
-            return [{"name": r.name, "features": r.features, "description": r.description} for r in rows]
+    def view(self, ref: str) -> dict:
+        """Return a view by name (its newest version) or by `name@version`, with all `versions` of it."""
+        found = views.get(self.ws, ref)
+        return {**found.dump(), "versions": [v.dump() for v in views.versions(self.ws, found.name)]}
 
-    def _features_of(self, features: str | Sequence[str] | Mapping) -> list[str]:
+    def drop_view(self, name: str) -> None:
+        """Delete a view with all its versions; groups and training sets stay."""
+        views.drop(self.ws, name)
+
+    def get_features(self, view: str, rows, request: Mapping | None = None, *, status: bool = False):
+        """Return what a view gives online for one row of keys, or for a list of them, all from one moment per group.
+
+        Args:
+            view: name or `name@version`.
+            rows: `{key column: value}` with the keys of every group of the view (and the request's columns), a list of
+                such, or a bare value where the view has one key column.
+            request: the request's columns, for a single row.
+            status: return `{"values", "status", "event_times"}` per row; status by group: found, missing.
+        """
+        single = not isinstance(rows, list)
+        rows = [rows] if single else rows
+        found = self._reader(view).read(self, rows, request or {}, status)
+        return found[0] if single else found
+
+    def _reader(self, ref: str) -> ViewReader:
+        """Return what reads a view online; made once per version of the view and state of the catalog."""
+        change, local = self.catalog_change(), self._local
+        if change != getattr(local, "views_change", None):
+            local.views_change, local.readers = change, {}
+        if ref not in local.readers:
+            found = views.get(self.ws, ref)
+            with self._duck_lock:
+                kept = self._view_readers.get(found.ref)
+                if kept is None or kept.view.created_at != found.created_at:
+                    kept = self._view_readers[found.ref] = ViewReader(found)
+            local.readers[ref] = kept
+        return local.readers[ref]
+
+    def _features_of(self, features: str | Sequence[str] | Mapping) -> View:
+        """Return the choice of features as a view; a plain list is one without a name."""
         if isinstance(features, Mapping):
-            features = features["features"]
-        if not isinstance(features, str):
-            return list(features)
-        if ":" in features:
-            return [features]
-        for view in self.views():
-            if view["name"] == features:
-                return view["features"]
-        raise NotFound.named("feature view", features, [v["name"] for v in self.views()])
+            features = features.get("ref") or features["features"]
+        if isinstance(features, str) and ":" not in features:
+            return views.get(self.ws, features)
+        return views.View("", 0, (features,) if isinstance(features, str) else tuple(features))
 
     # ---------------------------------------------------------------- writing
 
@@ -465,6 +524,14 @@ class FeatureStore:
         found = self.online.find_many(current.id, [encode_key(current.keys, v) for v in values])
         return [self._record(current, v, row, features) for v, row in zip(values, found, strict=True)]
 
+    def records(self, group: str, keys: Sequence) -> tuple[list[dict | None], str, int]:
+        """Return `get_many`, the name of the event-time column, and the present moment in microseconds."""
+        return self.get_many(group, keys), self._group(group).event_time, to_microseconds(self._clock())
+
+    def describe_keys(self, group: str) -> list[str]:
+        """Return the names of a group's keys; costs microseconds."""
+        return self._group(group).key_names
+
     def _online_group(self, name: str, features: Sequence[str] | None) -> Group:
         group = self._group(name)
         if not group.online:
@@ -503,6 +570,7 @@ class FeatureStore:
         *,
         per_feature: bool = False,
         join_keys: Mapping[str, Mapping[str, str]] | None = None,
+        ttl: Mapping[str, object] | None = None,
         handle: RunHandle | None = None,
     ):
         """Return the labels with the features that were known at each label's time, as an Arrow table.
@@ -518,54 +586,37 @@ class FeatureStore:
             as_of: only what was written at or before this moment.
             per_feature: take the last non-null value of each feature instead of the newest record.
             join_keys: label columns that hold a group's keys where they are named otherwise: `{"users": {"id": "buyer"}}`.
+            ttl: "group:feature" → how old its record may be at the label's time, where that is shorter than the group's TTL.
             handle: for progress and cancel.
         """
-        chosen = self._features_of(features)
-        as_of_us = _moment_us(as_of, "as_of")
-        names = dict.fromkeys(split_reference(text)[0] for text in chosen)
-        with self.ws.reading() as session:  # one moment for all groups
-            groups = {name: catalog.group_named(session, name) for name in names}
-        for group in groups.values():
-            if not group.offline:
-                raise InputError(f"Group {group.name!r} keeps no history.", hint="Make a group with offline=True.")
-        table, from_pandas, label_source = self._labels(labels)
-        if time not in table.column_names:
-            raise InputError(
-                f"The labels have no column {time!r}.", hint=f"They have: {', '.join(table.column_names)}."
-            )
-        wanted = point_in_time.choose(chosen, groups, table.column_names, join_keys)
-        result = point_in_time.join(
-            self.ws.root,
-            table,
+        wanted = self._features_of(features)
+        return training_sets.make(
+            self.ws,
+            labels,
             wanted,
             time,
-            as_of_us=as_of_us,
+            as_of_us=_moment_us(as_of, "as_of"),
             per_feature=per_feature,
-            from_pandas=from_pandas,
+            join_keys=join_keys,
+            ttl=ttl,
             handle=handle,
         )
-        manifest = {
-            "features": chosen,
-            "columns": {
-                f"{w.group.name}:{f.name}": n for w in wanted for f, n in zip(w.features, w.names, strict=True)
-            },
-            "groups": {
-                g.name: {"version": g.version, "definition_version": g.definition_version} for g in groups.values()
-            },
-            "labels": label_source,
-            "time": time,
-            "as_of": from_microseconds(as_of_us).isoformat() if as_of_us is not None else None,
-            "per_feature": per_feature,
-            "rows": table.num_rows,
-        }
-        return result.replace_schema_metadata({**(result.schema.metadata or {}), MANIFEST: json.dumps(manifest)})
 
-    def _labels(self, labels) -> tuple:
-        """Return labels as an Arrow table, whether pandas made it, and where it comes from."""
-        if not intake.needs_reading(labels):
-            return intake.as_arrow(labels), type(labels).__module__.startswith("pandas"), {}
-        with intake.opened(self.ws, labels) as batch:
-            return batch.con.sql("SELECT * FROM batch").to_arrow_table(), False, batch.source
+    def save_training_set(self, name: str, labels, features, time: str = "ts", as_of=None, **more):
+        """Write a training set as a new version of dataset `name`; its lineage says exactly how it was made.
+
+        Arguments as in `training_set`. `rebuild_training_set` makes the same rows again from that lineage.
+        """
+        return training_sets.save(self.ws, name, self.training_set(labels, features, time, as_of, **more))
+
+    def rebuild_training_set(self, ref: str):
+        """Return the training set that a saved dataset version holds, made again from its labels and the store's history.
+
+        Raises:
+            InputError: the dataset is no training set, or its labels were not a dataset version.
+        """
+        arguments = training_sets.made_from(self.ws, ref)
+        return self.training_set(**arguments)
 
     def history(self, group: str, key):
         """Return every row ever written for a key, oldest event first, as an Arrow table."""
@@ -618,6 +669,64 @@ class FeatureStore:
             con.execute(f"CREATE VIEW {q.ident(group.name)} AS {query}")
         return con
 
+    # ---------------------------------------------------------------- where online records lie
+
+    def online_place(self) -> str:
+        """Return "sqlite", or the address of the server that holds the online records."""
+        return place(self.ws)
+
+    def move_online(self, url: str, *, handle: RunHandle | None = None) -> int:
+        """Move all online records to "sqlite", `redis://…` or `postgresql://…`, for every process; return their number.
+
+        Reading goes on meanwhile. Groups are locked while they are copied; one setting then switches all processes. Killed
+        before that, everything is as it was.
+        """
+        self._follow()
+        if url == self._place:
+            return sum(self.online.count(g["id"]) for g in self._group_ids())
+        old, new = self.online, open_online(self.ws, url)
+        try:
+            new.check()
+            with ExitStack() as locks:
+                groups = self._group_ids()
+                for group in groups:
+                    locks.enter_context(self._writing(group["name"]))
+                for number, group in enumerate(groups):
+                    if handle:
+                        handle.progress(number / len(groups), f"copying group {group['name']}")
+                    moving.copy(old, new, group["id"])
+                self.ws.settings.set("online", {"url": url})
+                self.ws.audit.record("feature_store.move_online", url, {"groups": len(groups)})
+                self._follow(new)
+            copied = {group["id"] for group in groups}
+            for group in self._group_ids():  # made, and perhaps written to the old place, in between
+                if group["id"] not in copied:
+                    with self._writing(group["name"]):
+                        if old.applied(group["id"]) > new.applied(group["id"]):
+                            moving.copy(old, new, group["id"])
+        except BaseException:
+            if self.online is not new:
+                new.close()
+            raise
+        for group in self._group_ids():
+            old.drop(group["id"])
+        return sum(self.online.count(g["id"]) for g in self._group_ids())
+
+    def _group_ids(self) -> list[dict]:
+        with self.ws.reading() as session:
+            return [{"id": g.id, "name": g.name} for g in catalog.groups(session) if g.online]
+
+    def _follow(self, opened=None) -> None:
+        """Use the online store that the workspace names now; `opened` is that store if it is open already."""
+        wanted = place(self.ws)
+        if wanted != self._place:
+            with self._duck_lock:
+                if wanted != self._place:
+                    opened = opened or open_online(self.ws, wanted)
+                    self._left.append(self.online)
+                    self.online = self._publisher.online = opened
+                    self._place = wanted
+
     # ---------------------------------------------------------------- repair
 
     def reconcile(self, group: str | None = None) -> list[dict]:
@@ -638,7 +747,11 @@ class FeatureStore:
         with self.ws.reading() as session:
             groups = catalog.groups(session)
         for group in groups:
-            if repair.is_damaged(self._publisher, group):
+            try:
+                damaged = repair.is_damaged(self._publisher, group)
+            except Unavailable:  # offline features can be read without the online store; who needs it is told then
+                return
+            if damaged:
                 with held(self._lock_path(group.name), f"Group {group.name!r}", 0) as free:
                     if free:
                         with self.ws.reading() as session:
@@ -650,6 +763,7 @@ class FeatureStore:
         """Hold the group's lock and give its newest state, repaired."""
         self._group(name)
         with held(self._lock_path(name), f"Group {name!r}", self._lock_timeout_s):
+            self._follow()
             with self.ws.reading() as session:
                 group = catalog.group_named(session, name)
             self._local.repairs = []
@@ -669,6 +783,7 @@ class FeatureStore:
         local = self._local  # SQLite counts changes per connection, so each thread keeps its own
         change = self.catalog_change()
         if fresh or change != getattr(local, "change", None):
+            self._follow()
             local.change, local.known = change, {}
         group = local.known.get(name)
         if group is None:
@@ -683,12 +798,6 @@ class FeatureStore:
             con = sqlite3.connect(self.ws.engine.url.database, isolation_level=None, check_same_thread=False)
             self._local.catalog = con
         return con.execute("PRAGMA data_version").fetchone()[0]
-
-
-def manifest_of(table) -> dict | None:
-    """Return the manifest of a training set (features, exact group versions, as_of), or None."""
-    raw = (table.schema.metadata or {}).get(MANIFEST)
-    return json.loads(raw) if raw else None
 
 
 def _definition(group_id: int, version: int, features: Sequence[Column]) -> FeatureDefinitionRow:

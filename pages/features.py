@@ -263,7 +263,7 @@ def group_panel(fs: FeatureStore, group: dict) -> None:
         st.metric("Data version", group["version"], border=True)
         st.metric("Definition version", group["definition_version"], border=True)
         st.metric("Rows ever written", count(group["rows"]), border=True)
-        st.metric("Records online", count(group["online_records"]) if group["online"] else "off", border=True)
+        st.metric("Records online", records_online(group), border=True, help="One per key: the newest record.")
         st.metric(
             "Valid for", f"{group['ttl_seconds'] / 86400:g} days" if group["ttl_seconds"] else "for ever", border=True
         )
@@ -276,6 +276,12 @@ def group_panel(fs: FeatureStore, group: dict) -> None:
         record_tab(fs, group)
     with use:
         use_tab(fs, group)
+
+
+def records_online(group: dict) -> str:
+    if not group["online"]:
+        return "off"
+    return "no answer" if group["online_records"] is None else count(group["online_records"])
 
 
 def features_tab(group: dict) -> None:

@@ -45,6 +45,12 @@ class Conflict(AppError):
     code = "conflict"
 
 
+class Unavailable(AppError):
+    """A server that Tilth was told to use does not answer."""
+
+    code = "unavailable"
+
+
 class InputError(AppError, ValueError):
     """A file, value or request that cannot be used as it is."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workspace.lineage import Lineage
     from workspace.recipes import Recipes
     from workspace.runs import Runs
+    from workspace.settings import Settings
 
 __all__ = ["Workspace", "locate"]
 
@@ -132,6 +133,12 @@ class Workspace:
         from workspace.lineage import Lineage
 
         return Lineage(self)
+
+    @cached_property
+    def settings(self) -> Settings:
+        from workspace.settings import Settings
+
+        return Settings(self)
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.root)!r})"

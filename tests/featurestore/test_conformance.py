@@ -506,7 +506,7 @@ def test_case_33_killed_at_each_step(fs, dies_in, version):
     fs.publish("g", batch([1], [0], x=[1.0]))
     code = f"""
         from featurestore.publishing import Publisher, tables
-        from featurestore.online import OnlineStore
+        OnlineStore = type(fs.online)
         {dies_in} = lambda *args, **more: os._exit(9)
         fs.publish("g", batch([1, 2], [1, 1], x=[2.0, 2.0]))
     """
@@ -529,9 +529,9 @@ def test_case_33_doctor_repairs_what_was_lost(fs):
 
     simple(fs)
     fs.publish("g", batch([1, 2], [0, 0], x=[1.0, 2.0]))
-    con = fs.online._connection()
-    con.execute("DELETE FROM records_1 WHERE key = (SELECT min(key) FROM records_1)")
-    con.execute("UPDATE records_1 SET seq = 77")
+    (first, *_), (second, moment, _, deleted, value) = sorted(fs.online.scan(1))
+    fs.online.remove(1, first, 1, None)
+    fs.online.write(1, 1, [[(second, moment, 77, deleted, value)]])
     assert "2 online records differed" in examine(fs.ws)[0]["message"]
     assert [fs.get("g", i)["x"] for i in (1, 2)] == [1.0, 2.0]
     assert "agree" in examine(fs.ws)[0]["message"]

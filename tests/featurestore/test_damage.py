@@ -151,8 +151,8 @@ def test_killed_while_a_key_is_erased(fs, dies_in, erased, online):
     code = f"""
         import featurestore.deleting
         from featurestore.deleting import tables
-        from featurestore.online import OnlineStore
         from featurestore.publishing import Publisher
+        OnlineStore = type(fs.online)
         {dies_in} = lambda *args, **more: os._exit(9)
         fs.delete("g", 1, erase=True)
     """

@@ -111,3 +111,12 @@ class LineageRow(Base):
     to_ref: Mapped[str] = mapped_column(Text)
     how: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+
+class SettingRow(Base):
+    """One setting of the workspace, for all who open it; no secrets."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[dict | list | str | int] = mapped_column(JSON)

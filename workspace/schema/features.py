@@ -78,15 +78,15 @@ class FeaturePublicationRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
-class FeatureViewRow(Base):
-    """A named choice of features across groups."""
+class FeatureViewVersionRow(Base):
+    """One version of a view: features across groups, and what is done to them at the read."""
 
-    __tablename__ = "feature_views"
+    __tablename__ = "feature_view_versions"
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
-    features: Mapped[list] = mapped_column(JSON)  # ["group:feature"]
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
     description: Mapped[str] = mapped_column(Text, default="")
+    definition: Mapped[dict] = mapped_column(JSON)  # features, ttl, defaults, join_keys, request, recipe
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
