@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -63,7 +64,12 @@ def transforms(
 def describe(cls) -> dict[str, Any]:
     """Return what the contract asks of a transform: id, label, family, serving, covers, settings schema, examples."""
     examples = [
-        {"settings": dict(e.settings), "before": dict(e.before), "after": dict(e.after), "others": dict(e.others)}
+        {
+            "settings": dict(e.settings),
+            "before": _in_json(e.before),
+            "after": _in_json(e.after),
+            "others": dict(e.others),
+        }
         for e in cls.examples
     ]
     return {
@@ -78,6 +84,14 @@ def describe(cls) -> dict[str, Any]:
         "settings_schema": cls.model_json_schema(),
         "examples": examples,
         "differences": dict(cls.differences),
+    }
+
+
+def _in_json(columns) -> dict[str, list]:
+    """Return an example's columns with pictures as base64 text."""
+    return {
+        name: [base64.b64encode(v).decode() if isinstance(v, bytes) else v for v in values]
+        for name, values in columns.items()
     }
 
 

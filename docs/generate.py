@@ -116,6 +116,8 @@ def paragraphs(text: str) -> str:
 
 
 def cell(value) -> str:
+    if isinstance(value, bytes):
+        return f"*picture, {len(value)} bytes*"
     return str(value).replace("|", "\\|").replace("\n", "⏎")
 
 

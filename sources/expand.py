@@ -81,7 +81,7 @@ def _unpack_zip(file: Path, shown: str, scratch: Path, member: str | None) -> tu
         packed = file.stat().st_size
         unpacked_bytes = sum(entry.file_size for entry in entries)
         if {"[Content_Types].xml", "mimetype", "xl/workbook.xml", "xl/workbook.bin"} & set(names):
-            _refuse_bomb(unpacked_bytes, packed, shown)
+            refuse_bomb(unpacked_bytes, packed, shown)
             return file, shown  # a workbook is a zip file itself
         tables = [e for e in entries if not Path(e.filename).name.startswith((".", "__MACOSX"))]
         tables = [e for e in tables if not e.filename.startswith("__MACOSX/")]
@@ -102,7 +102,7 @@ def _unpack_zip(file: Path, shown: str, scratch: Path, member: str | None) -> tu
             raise SourceError(f"{shown!r} is locked with a password.", hint="Unpack it first.")
         if entry.filename.lower().endswith(_NESTED):
             raise SourceError(f"{shown!r} has another archive inside.", hint="Unpack it, then import the table.")
-        _refuse_bomb(entry.file_size, entry.compress_size, shown)
+        refuse_bomb(entry.file_size, entry.compress_size, shown)
         target = scratch / "unpacked"  # our own name: a member's path is never followed
         try:
             with archive.open(entry) as source, target.open("wb") as out:
@@ -118,13 +118,13 @@ def _copy(source: BinaryIO, out: BinaryIO, packed_bytes: int, shown: str, scratc
     written = 0
     while chunk := source.read(CHUNK):
         written += len(chunk)
-        _refuse_bomb(written, packed_bytes, shown)
+        refuse_bomb(written, packed_bytes, shown)
         if written % (64 * CHUNK) < CHUNK and shutil.disk_usage(scratch).free < KEEP_FREE_BYTES:
             raise SourceError(f"The disk is too full to unpack {shown!r}.", hint="Free some space.")
         out.write(chunk)
 
 
-def _refuse_bomb(unpacked_bytes: int, packed_bytes: int, shown: str) -> None:
+def refuse_bomb(unpacked_bytes: int, packed_bytes: int, shown: str) -> None:
     if unpacked_bytes > SUSPICIOUS_BYTES and unpacked_bytes > SUSPICIOUS_RATIO * max(packed_bytes, 1):
         raise SourceError(
             f"{shown!r} was refused: unpacked it would be more than {SUSPICIOUS_RATIO} times its size, like an archive "

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sources import expand
+from sources import expand, pictures
 from transforms.errors import InputError, NotFound, SourceError, did_you_mean
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 READABLE = (
-    "CSV, TSV, JSON, JSON lines, Parquet, Excel, SQLite and DuckDB files, also compressed (gz, bz2, xz, zst, zip)"
+    "CSV, TSV, JSON, JSON lines, Parquet, Excel, SQLite and DuckDB files, also compressed (gz, bz2, xz, zst, zip), "
+    "and folders or zip files of pictures"
 )
 
 
@@ -92,7 +93,7 @@ def read_source(
     table: str | None = None,
     query: str | None = None,
 ) -> Imported:
-    """Open the file `path` for reading.
+    """Open the file `path` for reading, or a folder of pictures.
 
     Args:
         options: settings by name, such as `{"delimiter": ";"}`; each reader names those it knows.
@@ -116,7 +117,9 @@ def read_source(
         near = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise NotFound(f"There is no file {str(path)!r}.", hint=did_you_mean(shown, near, "The folder has: "))
     if file.is_dir():
-        raise SourceError(f"{str(path)!r} is a folder.", hint="Import its files one by one.")
+        if names := pictures.names_in_folder(file):
+            return pictures.read(Request(file.resolve(), shown, "", options, table, query, con, scratch), names)
+        raise SourceError(f"{str(path)!r} is a folder.", hint="Import its files one by one, or a folder of pictures.")
     if not file.is_file():
         raise SourceError(f"{str(path)!r} is not a regular file.")
     file = file.resolve()
@@ -125,6 +128,8 @@ def read_source(
             opened.read(1)
     except OSError as error:
         raise SourceError(f"{shown!r} cannot be opened: {error.strerror}.", hint="Check its permissions.") from error
+    if "member" not in options and file.suffix.lower() == ".zip" and (names := pictures.names_in_zip(file)):
+        return pictures.read(Request(file, shown, "", options, table, query, con, scratch), names)
     plain, inner = expand.unpacked(file, shown, scratch, options.get("member"))
     if plain.stat().st_size == 0:
         raise SourceError(f"{shown!r} is empty.", hint="Choose a file with at least a header line.")

@@ -12,7 +12,7 @@ from transforms.engines import first_line, scratch
 from transforms.errors import AppError, ColumnNotFound
 from transforms.fields import NewName, marker_of
 from transforms.recipe import MAIN, FittedRecipe, Problem, Recipe, Step
-from transforms.transform import CombiningTransform, Transform
+from transforms.transform import CombiningTransform, Transform, applied
 
 SAMPLES = {"int64": ("1", "2", "3"), "float64": ("1.5", "2.5", "4.0"), "string": ("'a'", "'b'", "'c'"),
            "boolean": ("true", "false", "true"),
@@ -136,10 +136,9 @@ def stand_in(engine, schema: Mapping[str, str]):
 
 def _apply(recipe: Recipe, step: Step, transform: Transform, table, others):
     state = recipe.states.get(step.id) if isinstance(recipe, FittedRecipe) else None
-    combining = isinstance(transform, CombiningTransform)
     if transform.learns() and state is None:
-        state = transform.fit(table, others) if combining else transform.fit(table)
-    result = transform.apply(table, state, others) if combining else transform.apply(table, state)
+        state = transform.fit(table, others) if isinstance(transform, CombiningTransform) else transform.fit(table)
+    result = applied(transform, table, state, others)
     result.schema()
     return result
 

@@ -116,9 +116,8 @@ class Settings(BaseModel):
 def column_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo, Columns_]]:
     """Yield (field name, field, marker) for each field that names columns of the input."""
     for name, field in model.model_fields.items():
-        for marker in field.metadata:
-            if isinstance(marker, Columns_):
-                yield name, field, marker
+        if marker := marker_of(field, Columns_):
+            yield name, field, marker
 
 
 def marker_of(field: FieldInfo, kind: type) -> Any:

@@ -93,6 +93,13 @@ class Bound:
         import pyarrow as pa
 
         kind = self.function.output.to_pyarrow()
+        if any(t.is_binary() for t in self.function.inputs):  # pictures: one at a time, remembered nowhere
+
+            def vector(*columns):
+                return pa.array((self.strict(*(v.as_py() for v in row)) for row in zip(*columns, strict=True)), kind)
+
+            vector.__signature__ = self.signature
+            return vector
 
         def vector(*columns):
             seen: dict[Any, Any] = {}
@@ -195,9 +202,21 @@ def register_on_spark(backend, expression) -> None:
     from pyspark.sql import functions as F
 
     for function in functions_in(expression):
-        cloudpickle.register_pickle_by_value(importlib.import_module(function.function.python.__module__))
+        for name in _our_modules(function.function.python.__module__):
+            cloudpickle.register_pickle_by_value(importlib.import_module(name))
         output = backend.compiler.type_mapper.to_string(function.function.output)
         backend._session.udf.register(function.name, F.udf(_spark_call(function), output))
+
+
+def _our_modules(name: str, seen: set[str] | None = None) -> set[str]:
+    """Return a module of row functions and those of ours whose functions it uses; a cluster has no Tilth."""
+    seen = {name} if seen is None else seen
+    for value in vars(importlib.import_module(name)).values():
+        other = getattr(getattr(value, "python", value), "__module__", None) or ""
+        if other.startswith("transforms.") and other != __name__ and other not in seen:
+            seen.add(other)
+            _our_modules(other, seen)
+    return seen
 
 
 def _spark_call(function: Bound) -> Callable:

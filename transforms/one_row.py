@@ -654,7 +654,7 @@ WRITERS: dict[str, Callable[[_Writer, Any], str]] = {
     "Abs": _numbers("abs({0})", "_whole(abs({0}))"),
     "Floor": _first("math.floor(_finite({0}))"),
     "Ceil": _first("math.ceil(_finite({0}))"),
-    "Sign": _numbers("(({0} > 0) - ({0} < 0) if {0} == {0} else _no())"),
+    "Sign": _numbers("(float(({0} > 0) - ({0} < 0)) if {0} == {0} else _no())", "(({0} > 0) - ({0} < 0))"),
     "Sqrt": _first("math.sqrt({0})"),
     "Exp": _first("math.exp({0})"),
     "Ln": _first("(math.log({0}) if {0} > 0 else _no())"),

@@ -286,6 +286,8 @@ def _cell(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if hasattr(value, "isoformat"):
         return value.isoformat(sep=" ") if hasattr(value, "hour") and hasattr(value, "year") else value.isoformat()
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
     shown = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return shown if len(shown) <= CELL else shown[:CELL] + "…"
 

@@ -19,7 +19,7 @@ from transforms import schema as types
 from transforms.engines import DuckDBEngine
 from transforms.errors import AppError, FitError, InputError, RecipeError
 from transforms.parameters import resolved
-from transforms.transform import CombiningTransform, Transform, find
+from transforms.transform import CombiningTransform, Transform, applied, find
 from transforms.upgrades import upgraded
 
 FORMAT = 1
@@ -339,11 +339,8 @@ class _Running:
         return transform.fit(table, self.others) if isinstance(transform, CombiningTransform) else transform.fit(table)
 
     def apply(self, transform: Transform, state) -> None:
-        if isinstance(transform, CombiningTransform):
-            self.table = transform.apply(self.table, state, self.others)
-        else:
-            before, self.table = self.table.columns, transform.apply(self.table, state)
-            self.split_column = transform.new_names(before).get(self.split_column, self.split_column)
+        before, self.table = self.table.columns, applied(transform, self.table, state, self.others)
+        self.split_column = transform.new_names(before).get(self.split_column, self.split_column)
         self.split_column = getattr(transform, "split_column", None) or self.split_column
 
 

@@ -102,6 +102,8 @@ def _literal(value: Any, sql_type: str) -> str:
     """Return a value as an SQL literal of exactly this type: another one makes DuckDB plan the query again."""
     if value is None:
         return f"NULL::{sql_type}"
+    if isinstance(value, bytes):
+        return f"unhex('{value.hex()}')::{sql_type}"
     if isinstance(value, list | tuple):
         inner = sql_type.removesuffix("[]")
         return f"[{', '.join(_literal(v, inner) for v in value)}]::{sql_type}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import ibis.expr.operations as ops
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from transforms.errors import ColumnNotFound, NotFound, ParamError, RecipeError, WrongColumnType
@@ -119,7 +120,7 @@ class Transform(BaseModel):
         for settings in (self, *self._nested()):
             for name, declared, marker in column_fields(type(settings)):
                 value = getattr(settings, name)
-                for column in value if marker.many else ([] if value in (None, "") else [value]):
+                for column in (value or ()) if marker.many else ([] if value in (None, "") else [value]):
                     if column not in schema:
                         found.append(ColumnNotFound.of(column, schema))
                     elif not marker.accepts(schema[column]):
@@ -143,7 +144,7 @@ class Transform(BaseModel):
         parts = []
         for name, _, marker in column_fields(type(self)):
             value = getattr(self, name)
-            parts += [", ".join(value) if marker.many else (value or "")]
+            parts += [", ".join(value or ()) if marker.many else (value or "")]
         detail = " · ".join(p for p in parts if p)
         return f"{self.label}: {detail}" if detail else self.label
 
@@ -161,6 +162,19 @@ class CombiningTransform(Transform):
         """Return the names of the other inputs that the settings ask for."""
         fields = type(self).model_fields.items()
         return tuple(getattr(self, name) for name, declared in fields if marker_of(declared, InputName))
+
+
+def applied(transform: Transform, table, state, others: Mapping[str, Any]):
+    """Return the table after the step.
+
+    A join is closed with a SELECT of its own: Ibis 12 puts a following join into it and computes the columns of the first one
+    after the second, so that a full join would compute them for the rows of the other table too.
+    """
+    if isinstance(transform, CombiningTransform):
+        table = transform.apply(table, state, others)
+    else:
+        table = transform.apply(table, state)
+    return table.select(table.columns) if isinstance(table.op(), ops.JoinChain) else table
 
 
 _REGISTRY: dict[str, type[Transform]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import random
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from transforms import Recipe, catalog
 from transforms import schema as types
+from transforms.catalog.images import BLUE, GREEN, RED, png
 from transforms.examples import table
 from transforms.fields import ColumnOf, Columns_, kind_of
 from transforms.transform import Example
@@ -29,6 +31,8 @@ EDGES = {
                   "2024-12-30T00:00:00", "2100-01-01T00:00:00", "1900-03-01T06:00:00", "2024-01-01T00:00:00", "2024-03-31T02:30:00", "2024-02-29T12:30:45.123456"],
     "date": [None, "1970-01-01", "1969-12-31", "2024-02-29", "2023-12-31", "2024-12-30", "2100-01-01", "1900-03-01", "2024-01-01", "2024-03-31", "2024-02-29"],
 }  # fmt: skip
+EDGES["binary"] = [None, b"", b"\0", b"no picture", png([1, 2], [3, 4]), png([RED, GREEN, BLUE]), png([(255, 0, 0, 0), (9, 8, 7, 128)]),
+                   png([5, 6, 7], orientation=6), png([1, 2, 3, 4])[:-20], b"\xff\xd8\xff\xe0\0\x10JFIF", png(*[list(range(40))] * 30)]  # fmt: skip
 EDGES["timestamp_utc"] = [v and v + "+00:00" for v in EDGES["timestamp"]]
 
 
@@ -157,7 +161,21 @@ def _plain(value):
         return datetime(value.year, value.month, value.day)
     if isinstance(value, list):
         return [_plain(v) for v in value]
+    if isinstance(value, bytes | bytearray):
+        return _picture(bytes(value))
     return value
+
+
+def _picture(data: bytes) -> str:
+    """Return a picture as text: what it shows, not how tightly this machine's libraries have packed it."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as found:
+            extra = sorted(map(str, found.info)) + sorted(found.getexif())
+            return f"{found.format} {found.mode} {found.size} {extra} {found.tobytes().hex()}"
+    except Exception:
+        return data.hex()
 
 
 def _key(value):

@@ -214,3 +214,14 @@ def test_odd_types_and_names_are_no_problem():
     recipe = Recipe().add("columns.drop", {"columns": ["a\"b'c"]})
     assert recipe.check(schema) == []
     assert list(recipe.output_schema(schema)) == ["select", "größe", "z", "t", "j"]
+
+
+def test_optional_columns_are_checked():
+    steps = (
+        ("rows.drop_duplicates", {"columns": ["age"], "order_by": "borne"}),
+        ("number.arithmetic", {"left": "age", "operation": "add", "right": "city", "to": "x"}),
+    )
+    found = [p.message for name, settings in steps for p in Recipe().add(name, settings).check(SCHEMA)]
+    assert found[0].endswith("column 'borne' is not in the table.")
+    assert found[1].endswith("needs a number, but column 'city' is text (string).")
+    assert len(found) == 2

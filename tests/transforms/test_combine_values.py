@@ -43,3 +43,31 @@ def test_fuzzy_join_takes_the_best_match_and_the_alphabet_breaks_ties():
     main, other = pd.DataFrame({"t": ["abcd"]}), pd.DataFrame({"u": ["abcy", "abcx", "abzz"]})
     _, found = run("combine.join_fuzzy", {"column": "t", "other_column": "u", "threshold": 0.5}, main, other)
     assert found["u"].tolist() == ["abcx"] and found["score"].tolist() == [0.75]
+
+
+def test_full_join_does_not_compute_columns_of_a_join_before_it_for_the_other_side():
+    main, other = pd.DataFrame({"k": [1, 2]}), pd.DataFrame({"k": [2, 9], "b": ["q", "s"]})
+    tables = {"main": pa.Table.from_pandas(main), "other": pa.Table.from_pandas(other)}
+    join = {"input": "other", "keys": ["k"], "other_keys": ["k"]}
+    recipe = Recipe().add("combine.join_report", join).add("combine.join", {**join, "how": "full", "suffix": "_2"})
+    found = recipe.fit(tables, engine=scratch()).run(tables, engine=scratch()).to_arrow_table().sort_by("k").to_pylist()
+    assert found == [
+        {"k": 1, "match": "only here", "matches": 0, "b": None, "b_2": None},
+        {"k": 2, "match": "matched", "matches": 1, "b": "q", "b_2": "q"},
+        {"k": 9, "match": None, "matches": None, "b": None, "b_2": "s"},
+    ]
+
+
+@pytest.mark.parametrize("how", ["full", "right"])
+def test_full_join_after_computed_columns(how):
+    main, other = pd.DataFrame({"k": [1, 2], "a": ["x", None]}), pd.DataFrame({"k": [2, 3], "b": [5, 6]})
+    tables = {"main": pa.Table.from_pandas(main), "other": pa.Table.from_pandas(other)}
+    recipe = (
+        Recipe()
+        .add("missing.fill_constant", {"columns": ["a"], "value": "none"})
+        .add("columns.add_constant", {"to": "c", "value": "here"})
+        .add("combine.join", {"input": "other", "keys": ["k"], "other_keys": ["k"], "how": how})
+    )
+    found = recipe.fit(tables, engine=scratch()).run(tables, engine=scratch()).to_arrow_table().sort_by("k").to_pylist()
+    only_here = [{"k": 1, "a": "x", "c": "here", "b": None}] if how == "full" else []
+    assert found == [*only_here, {"k": 2, "a": "none", "c": "here", "b": 5}, {"k": 3, "a": None, "c": None, "b": 6}]

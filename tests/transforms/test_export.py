@@ -346,3 +346,12 @@ def read_back_text(code: str):
     from transforms.export.pandas_code import read_back
 
     return read_back(code)
+
+
+def test_sql_names_the_columns_even_where_a_step_takes_all():
+    rows = pa.table({"a": [2, 1], "b": ["x", "y"]})
+    recipe = Recipe().add("columns.keep", {"columns": ["a", "b"]}).add("rows.sort", {"columns": ["a"]})
+    sql = export(recipe.fit({"main": rows}, engine=scratch()), "sql")
+    con = connect()
+    con.register("main", pa.table({"more": [0, 0], "b": ["x", "y"], "a": [2, 1]}))
+    assert con.sql(sql).to_arrow_table().to_pydict() == {"a": [1, 2], "b": ["y", "x"]}

@@ -8,6 +8,7 @@ import pytest
 
 from transforms import Recipe
 from transforms.engines import scratch
+from transforms.errors import FitError
 
 decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
 from sklearn.linear_model import LinearRegression  # noqa: E402
@@ -49,3 +50,17 @@ def test_residual(data):
     model = LinearRegression().fit(train[:, 1:], train[:, 0])
     found = run("features.residual", {"column": "a", "on": ["b", "c", "d"], "to": "r"}, train, new)["r"].to_numpy()
     np.testing.assert_allclose(found, new[:, 0] - model.predict(new[:, 1:]), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "step, settings",
+    [
+        ("features.clusters", {"columns": ["a"], "clusters": 2}),
+        ("features.select", {"columns": ["a"], "target": "y", "keep": 1}),
+        ("scale.power", {"columns": ["a"]}),
+    ],
+)
+def test_infinite_training_values_are_refused_in_plain_words(step, settings):
+    rows = pa.table({"a": [1.0, float("inf"), 3.0], "y": [1.0, 2.0, 4.0]})
+    with pytest.raises(FitError, match="column 'a' has infinite values"):
+        Recipe().add(step, settings).fit({"main": rows}, engine=scratch())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import ibis
 import pyarrow as pa
 import pytest
 
@@ -80,3 +81,9 @@ def test_what_python_lacks_is_named():
     table = scratch().table(pa.table({"a": [1, 2]}))
     with pytest.raises(Unsure, match="WindowFunction"):
         compiled(table.mutate(b=table.a.sum().over()), ["a"])
+
+
+def test_sign_of_a_float_is_a_float():
+    table = ibis.table({"a": "float64", "i": "int64"}, name="t")
+    found = compiled(table.select(f=table.a.sign(), w=table.i.sign()), ["a", "i"])([-2.5, -3])
+    assert [(v, type(v)) for v in found] == [(-1.0, float), (-1, int)]

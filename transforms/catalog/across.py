@@ -250,7 +250,7 @@ class ScaleRow(Transform):
         table = table.mutate(biggest.name(largest))
         values = [known(table[c]) for c in self.columns]
         if self.to == "softmax":
-            values = [(v - table[largest]).exp() for v in values]
+            values = [known((v - table[largest]).exp()) for v in values]  # infinity less infinity is no number
             total = sum((v.fill_null(0.0) for v in values[1:]), values[0].fill_null(0.0))
         elif self.to == "max":
             total = table[largest]
@@ -262,7 +262,7 @@ class ScaleRow(Transform):
         table = table.mutate((total == 0.0).ifelse(ibis.literal(1.0), total).name(size))
         values = [known(table[c]) for c in self.columns]
         if self.to == "softmax":
-            values = [(v - table[largest]).exp() for v in values]
+            values = [known((v - table[largest]).exp()) for v in values]  # infinity less infinity is no number
         scaled = [(v / table[size]).name(c) for v, c in zip(values, self.columns, strict=True)]
         return table.mutate(scaled).drop(size, largest)
 

@@ -97,7 +97,7 @@ class CleanNames(Transform):
 
     name: ClassVar = "columns.clean_names"
     label: ClassVar = "Clean up column names"
-    covers: ClassVar = ("clean_column_names", "rename_columns_by_pattern")
+    covers: ClassVar = ("clean_column_names",)
     words: ClassVar = ("snake case", "normalise names")
     examples: ClassVar = (
         Example({}, before={"Content Rating": [1], "Last-Updated ": [2], "content_rating": [3]}, after={"content_rating": [1], "last_updated": [2], "content_rating_2": [3]}),
@@ -122,6 +122,51 @@ class CleanNames(Transform):
 
     def pandas(self, df, state, schema):
         return [f"{df} = {df}.rename(columns={self.names(list(schema))!r})"]
+
+
+@register
+class RenameByRule(CleanNames):
+    """Rename many columns by one rule: replace a part of their names, change the case, put text in front or behind.
+
+    In this order; a name that another column has already is refused.
+    """
+
+    name: ClassVar = "columns.rename_by_rule"
+    label: ClassVar = "Rename columns by a rule"
+    covers: ClassVar = ("rename_columns_by_pattern",)
+    words: ClassVar = ("prefix", "suffix", "replace in column names", "add_prefix", "bulk rename", "headers")
+    examples: ClassVar = (
+        Example({"find": "x.", "replace": "n_", "case": "lower"}, before={"x.A": [1], "x.B": [None], "C": [3]}, after={"n_a": [1], "n_b": [None], "c": [3]}),
+        Example({"columns": ["q1", "q2"], "find": "([a-z])([0-9]+)", "replace": r"\2\1", "regex": True, "prefix": "new ", "suffix": "?"}, before={"q1": [1], "q2": [2], "q3": [3]}, after={"new 1q?": [1], "new 2q?": [2], "q3": [3]}),
+    )  # fmt: skip
+
+    columns: SomeColumns = param("Columns", default=(), help="None: all of them.")
+    find: str = param("Find", default="", help="Empty: nothing is replaced.")
+    replace: str = param("Replace with", default="")
+    regex: bool = param("A regular expression", default=False, help=r"In the replacement, \1 is the first group.")
+    case: Literal["keep", "lower", "upper"] = param("Case", default="keep")
+    prefix: str = param("Put in front", default="")
+    suffix: str = param("Put behind", default="")
+
+    def renamed(self, name: str) -> str:
+        try:
+            name = re.sub(self.find, self.replace, name) if self.regex else name.replace(self.find, self.replace) if self.find else name  # fmt: skip
+        except (re.error, IndexError) as error:
+            raise ParamError(f"{self.find!r} cannot be replaced by {self.replace!r}: {error}.") from error
+        return self.prefix + {"lower": name.lower(), "upper": name.upper()}.get(self.case, name) + self.suffix
+
+    def names(self, columns):
+        names = {c: self.renamed(c) if c in self.columns or not self.columns else c for c in columns}
+        for new in names.values():
+            if not new:
+                raise ParamError("a column would have no name.", hint="Choose another rule.")
+            if list(names.values()).count(new) > 1:
+                raise ParamError(f"two columns would be called {new!r}.", hint="Choose another rule.")
+        return names
+
+    def check_columns(self, schema):
+        super().check_columns(schema)
+        self.names(list(schema))
 
 
 @register

@@ -47,8 +47,8 @@ def check_keys(left, right, left_keys, right_keys) -> None:
 class Join(CombiningTransform):
     """Join rows of another input by equal keys.
 
-    Rows: `left` keeps every row of this table and repeats it for each match; `inner` keeps matches only; `full` also keeps
-    the other input's rows; `keep matching` and `drop matching` only filter this table. Missing keys match nothing.
+    Rows: `left` keeps every row of this table and repeats it for each match; `inner` keeps matches only; `right` keeps every row
+    of the other input, `full` those of both; `keep matching` and `drop matching` only filter this table. Missing keys match nothing.
     Columns: the other input's columns beside its keys are added; a name that is taken gets `suffix`.
     """
 
@@ -61,6 +61,7 @@ class Join(CombiningTransform):
         Example({"input": "other", "keys": ["k"], "other_keys": ["k"]}, before={"k": [1, 2, None], "a": ["x", "y", "z"]}, others={"other": {"k": [1, 1, None], "b": [10, 11, 12]}}, after={"k": [1, 1, 2, None], "a": ["x", "x", "y", "z"], "b": [10, 11, None, None]}),
         Example({"input": "other", "keys": ["k"], "other_keys": ["j"], "how": "inner"}, before={"k": [1, 2], "a": ["x", "y"]}, others={"other": {"j": [2], "a": ["q"]}}, after={"k": [2], "a": ["y"], "a_other": ["q"]}),
         Example({"input": "other", "keys": ["k"], "other_keys": ["k"], "how": "full"}, before={"k": [1], "a": ["x"]}, others={"other": {"k": [2], "b": [5]}}, after={"k": [1, 2], "a": ["x", None], "b": [None, 5]}),
+        Example({"input": "other", "keys": ["k"], "other_keys": ["j"], "how": "right"}, before={"k": [1, 2, None], "a": ["x", "y", "z"]}, others={"other": {"j": [2, 3, None], "b": [5, 6, 7]}}, after={"k": [2, 3, None], "a": ["y", None, None], "b": [5, 6, 7]}),
         Example({"input": "other", "keys": ["k"], "other_keys": ["k"], "how": "keep matching"}, before={"k": [1, 2]}, others={"other": {"k": [2, 2]}}, after={"k": [2]}),
         Example({"input": "other", "keys": ["k"], "other_keys": ["k"], "how": "drop matching"}, before={"k": [1, 2, None]}, others={"other": {"k": [2]}}, after={"k": [1, None]}),
     )  # fmt: skip
@@ -68,7 +69,7 @@ class Join(CombiningTransform):
     input: OtherInput = param("Other table")
     keys: Columns = param("Keys in this table")
     other_keys: OtherColumns = param("Keys in the other table", min_length=1)
-    how: Literal["left", "inner", "full", "keep matching", "drop matching"] = param("Kind", default="left")
+    how: Literal["left", "inner", "right", "full", "keep matching", "drop matching"] = param("Kind", default="left")
     suffix: str = param("Suffix for names that are taken", default="_other", min_length=1)
 
     def _added(self, table, other) -> dict[str, str]:
@@ -93,15 +94,13 @@ class Join(CombiningTransform):
             ]
         )
         on = [table[a] == right[f"__key_{i}"] for i, a in enumerate(self.keys)]
-        how = {"left": "left", "inner": "inner", "full": "outer", "keep matching": "semi", "drop matching": "anti"}[
-            self.how
-        ]
+        how = {"full": "outer", "keep matching": "semi", "drop matching": "anti"}.get(self.how, self.how)
         joined = table.join(right, on, how=how)
         if not added and how in ("semi", "anti"):
             return joined.select(table.columns)
         key = (
             {a: ibis.coalesce(joined[a], joined[f"__key_{i}"]).name(a) for i, a in enumerate(self.keys)}
-            if how == "outer"
+            if how in ("outer", "right")
             else {}
         )
         return joined.select(
@@ -123,7 +122,7 @@ class Join(CombiningTransform):
                 f"{df} = {df}[{sign}(hit & {df}[{left!r}].notna().all(axis=1).to_numpy())]",
             ]
         lines = [
-            f"other = {keyed if self.how != 'full' else other}.rename(columns=lambda c: c if c in {right!r} or c not in {df}.columns else c + {self.suffix!r})",
+            f"other = {other if self.how in ('right', 'full') else keyed}.rename(columns=lambda c: c if c in {right!r} or c not in {df}.columns else c + {self.suffix!r})",
             f"other = other.set_axis([dict(zip({right!r}, {left!r})).get(c, c) for c in other.columns], axis=1)",
         ]
         if self.how == "full":  # pandas lets missing keys meet, SQL does not: they are put aside
@@ -131,7 +130,8 @@ class Join(CombiningTransform):
                 f"whole = [t[t[{left!r}].notna().all(axis=1)] for t in ({df}, other)]",
                 f"rest = [t[t[{left!r}].isna().any(axis=1)] for t in ({df}, other)]",
                 f"{df} = pd.concat([whole[0].merge(whole[1], on={left!r}, how='outer'), *rest], ignore_index=True)"]  # fmt: skip
-        return [*lines, f"{df} = {df}.merge(other, on={left!r}, how={self.how!r})"]
+        keyed = f"{df}.dropna(subset={left!r})" if self.how == "right" else df
+        return [*lines, f"{df} = {keyed}.merge(other, on={left!r}, how={self.how!r})"]
 
 
 class OtherAggregation(Settings):
@@ -314,7 +314,7 @@ class JoinWithReport(CombiningTransform):
         left = Join(**(self._join().settings() | {"how": "left"})).apply(marked, None, others)
         if self.how == "left":
             return left
-        # Not a full join: DuckDB 2.0 computes a status from before it anew for the rows of the other side.
+        # Not a full join: Ibis 12 makes one of both joins and computes the status for the rows of the other side too.
         on = [other[b] == table[a] for a, b in zip(self.keys, self.other_keys, strict=True)]
         rest = other.join(table, on, how="anti")
         added = self._join()._added(marked, other)

@@ -171,7 +171,10 @@ def _numbered(text, values, other):
 
 @register
 class FrequencyEncode(Categories):
-    """Replace each category by its share of the training rows with a known value (0 to 1); unseen ones get 0."""
+    """Replace each category by how often it occurs in training, as a share of the known values (0 to 1) or a number of rows.
+
+    Unseen categories get 0, missing ones stay missing. Columns: float64, or int64 for numbers of rows.
+    """
 
     name: ClassVar = "encode.frequency"
     label: ClassVar = "Encode by frequency"
@@ -181,24 +184,35 @@ class FrequencyEncode(Categories):
         Example(
             {"columns": ["c"]}, before={"c": ["a", "a", "b", "c", None]}, after={"c": [0.5, 0.5, 0.25, 0.25, None]}
         ),
+        Example(
+            {"columns": ["c"], "give": "number of rows"},
+            train={"c": ["a", "a", "b", None]},
+            before={"c": ["b", "a", "z", None]},
+            after={"c": [1, 2, 0, None]},
+        ),
     )
+
+    give: Literal["share", "number of rows"] = param("Give", default="share")
 
     def learn(self, values):
         total = sum(n for _, n in values) or 1
-        return {v: n / total for v, n in values}
+        return {v: n / total if self.give == "share" else n for v, n in values}
 
     def apply(self, table, state):
+        none = 0.0 if self.give == "share" else 0
+
         def value(c, shares):
-            return table[c].isnull().ifelse(ibis.null("float64"), lookup(table[c].cast("string"), shares, 0.0))
+            found = lookup(table[c].cast("string"), shares, none).cast("float64" if self.give == "share" else "int64")
+            return table[c].isnull().ifelse(ibis.null(found.type()), found)
 
         return table.mutate([value(c, shares).name(c) for c, shares in state.items()])
 
     def pandas(self, df, state, schema):
-        lines = []
+        lines, kind = [], "Float64" if self.give == "share" else "Int64"
         for c, shares in state.items():
             lines += [
                 f"text = {as_text(f'{df}[{c!r}]', schema[c])}",
-                f"{df}[{c!r}] = text.map({shares!r}).astype('Float64').fillna(0.0).mask(text.isna())",
+                f"{df}[{c!r}] = text.map({shares!r}).astype({kind!r}).fillna(0).mask(text.isna())",
             ]
         return lines
 
@@ -520,7 +534,12 @@ class PresenceEncode(Transform):
     label: ClassVar = "Present or not (1 or 0)"
     covers: ClassVar = ("presence_encode", "presence_flag")
     words: ClassVar = ("is not null", "has value", "flag")
-    examples: ClassVar = (Example({"columns": ["t"]}, before={"t": ["x", None]}, after={"t": [1, 0]}),)
+    examples: ClassVar = (
+        Example({"columns": ["t"]}, before={"t": ["x", None]}, after={"t": [1, 0]}),
+        Example(
+            {"columns": ["n"], "suffix": "_known"}, before={"n": [0, None]}, after={"n": [0, None], "n_known": [1, 0]}
+        ),
+    )
 
     columns: Columns = param("Columns")
     suffix: str = param("New columns end in", default="", help="Leave empty to replace the columns.")

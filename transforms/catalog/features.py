@@ -54,6 +54,10 @@ def numbers_sample(table, columns, count: int, *, complete: bool = True, others=
     if not found:
         raise FitError("there is no row in which all columns are known.", hint="Fill missing values first.")
     values = np.array([[math.nan if r[n] is None else r[n] for n in names] for r in found], dtype=float)
+    ends = {c: values[:, i] for i, c in enumerate(columns)}
+    ends |= {c: [r[n] for r in found if isinstance(r[n], float)] for c, n in zip(others, extra, strict=True)}
+    if odd := [c for c, v in ends.items() if np.isinf(v).any()]:
+        raise FitError(f"column {odd[0]!r} has infinite values.", hint="Clip them, or make them missing, first.")
     return (values, *([r[n] for r in found] for n in extra)) if others else values
 
 

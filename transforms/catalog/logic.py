@@ -52,6 +52,7 @@ class MapValues(Transform):
         Example({"columns": ["t"], "mapping": {"y": "yes", "n": "no"}}, before={"t": ["y", "n", "?", None]}, after={"t": ["yes", "no", "?", None]}),
         Example({"columns": ["t"], "mapping": {"y": "yes"}, "others": "missing"}, before={"t": ["y", "?"]}, after={"t": ["yes", None]}),
         Example({"columns": ["t"], "mapping": {"y": "yes"}, "others": "default", "default_value": "no"}, before={"t": ["y", "?", None]}, after={"t": ["yes", "no", None]}),
+        Example({"columns": ["t"], "mapping": {"low": "1", "high": "3"}, "others": "default", "default_value": "0"}, before={"t": ["high", "low", "odd"]}, after={"t": ["3", "1", "0"]}),
     )  # fmt: skip
 
     columns: TextColumns = param("Columns")

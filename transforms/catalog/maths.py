@@ -117,7 +117,7 @@ def _whole(x):
 @row_function("float64", "float64")
 def of_whole(value, *, task):
     """Return the factorial of a whole number, or 1.0 / 0.0 for whether it is prime."""
-    if value != math.floor(value) or abs(value) > 2**53:
+    if abs(value) > 2**53 or value != math.floor(value):
         return None
     number = int(value)
     if task == "factorial":

@@ -9,7 +9,7 @@ import ibis
 import numpy as np
 
 from transforms.catalog.across import PACKED, packed, pandas_packed
-from transforms.catalog.common import spare_names
+from transforms.catalog.common import no_nan, spare_names
 from transforms.catalog.features import linear, moments, numbers_sample, pandas_linear, walk_tree
 from transforms.errors import FitError, ParamError
 from transforms.fields import NewColumn, NumericColumns, param
@@ -361,6 +361,7 @@ class OddRows(Transform):
             table = table.mutate(parts)
             total = sum((table[s] * table[s] for s in spares[1:]), table[spares[0]] * table[spares[0]])
             table = table.mutate(total.sqrt().name(self.score_to)).drop(*spares)
+            table = table.mutate(no_nan(table[self.score_to]).name(self.score_to))  # an infinite value has no place
         else:
             function, constants = self._call(state)
             table = table.mutate(function(packed(table, self.columns), **constants).name(self.score_to))

@@ -244,6 +244,11 @@ class SetValuesWhere(ByConditions):
             before={"a": ["x", None]},
             after={"a": ["x", "unknown"]},
         ),
+        Example(  # one cell, found by its row's key
+            one("equals", "7", "id") | {"column": "a", "value": "2.5"},
+            before={"id": [6, 7, None], "a": [1.5, 25.0, 3.0]},
+            after={"id": [6, 7, None], "a": [1.5, 2.5, 3.0]},
+        ),
     )
 
     column: Column = param("Column to change")
@@ -315,6 +320,7 @@ class KeepTopRows(Transform):
             after={"a": [9, 5]},
             ordered=True,
         ),
+        Example({"columns": ["a"], "count": 1}, before={"a": [2, None, 1]}, after={"a": [1]}, ordered=True),
     )
 
     columns: OrderableColumns = param("In the order of")
@@ -741,13 +747,13 @@ class RepeatRows(Transform):
 
 @register
 class ExpandDates(Transform):
-    """Make one row per day, week or month from a start to an end date, both included; the other columns repeat.
+    """Make one row per day or week from a start to an end date, both included; the other columns repeat.
 
-    Rows without start or end, or whose end comes first, are dropped. Months step from the start's day of the month.
+    Rows without start or end, or whose end comes first, are dropped. Weeks step from the start's day of the week.
     """
 
     name: ClassVar = "rows.expand_dates"
-    label: ClassVar = "One row per day, week or month"
+    label: ClassVar = "One row per day or week"
     covers: ClassVar = ("expand_date_range_rows",)
     words: ClassVar = ("date range", "explode dates", "calendar rows", "generate_series")
     examples: ClassVar = (

@@ -313,8 +313,12 @@ class PowerTransform(Transform):
         state = {}
         for c, values in sorted_sample(table, self.columns, 50_000).items():
             x = np.array(values)
+            if not np.isfinite(x).all():
+                raise FitError(f"column {c!r} has infinite values.", hint="Clip them, or make them missing, first.")
             if self.method == "Box-Cox" and x[0] <= 0:
                 raise FitError(f"column {c!r} has values that are not positive.", hint="Use Yeo-Johnson.")
+            if self.method == "Box-Cox" and x[0] == x[-1]:
+                raise FitError(f"column {c!r} has one value only.", hint="Use Yeo-Johnson, or drop the column.")
             model = PowerTransformer(method=self.method.lower(), standardize=self.standardise).fit(x.reshape(-1, 1))
             scaler = getattr(model, "_scaler", None)
             mean, width = (float(scaler.mean_[0]), float(scaler.scale_[0])) if self.standardise else (0.0, 1.0)

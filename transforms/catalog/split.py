@@ -48,7 +48,8 @@ class SplitByKey(ByKey):
             before={"k": ["a", "b", "c", "d", "a"]},
             after={"k": ["a", "b", "c", "d", "a"], "split": ["test", "test", "test", "train", "test"]},
         ),
-    )
+        Example({"keys": ["k"], "test_share": 0.5}, before={"k": ["d", "a"]}, after={"k": ["d", "a"], "split": ["train", "test"]}),
+    )  # fmt: skip
 
     test_share: float = param("Share of test rows", default=0.2, gt=0, lt=1)
     to: NewColumn = param("New column", default="split")
@@ -122,6 +123,11 @@ class SampleRows(ByKey):
     words: ClassVar = ("random sample", "subset", "fraction")
     examples: ClassVar = (
         Example({"keys": ["k"], "share": 0.5}, before={"k": ["a", "b", "c", "d"]}, after={"k": ["a", "b", "c"]}),
+        Example(
+            {"keys": ["k"], "share": 0.5},
+            before={"k": ["d", "a", "d", "a"], "v": [1, 2, 3, None]},
+            after={"k": ["a", "a"], "v": [2, None]},
+        ),
     )
 
     share: float = param("Share to keep", default=0.1, gt=0, le=1)

@@ -35,8 +35,8 @@ def frame_statistic(items, *, statistic, k):
     if statistic == "most frequent":
         count = Counter(known)
         return min(count, key=lambda x: (-count[x], x))
-    if n < 2:
-        return None
+    if n < 2 or max(-known[0], known[-1]) > 1e150:
+        return None  # its square is no number any more
     mean = math.fsum(known) / n
     variance = math.fsum((x - mean) ** 2 for x in known) / (n - 1)
     return variance if statistic == "variance" else math.sqrt(variance)
@@ -194,9 +194,6 @@ class FillFromNeighbour(InOrder):
     column: Column = param("Column to fill")
     direction: Literal["down", "up"] = param("Direction", default="down", help="Down: the last known value before.")
 
-    def order_keys(self, schema):
-        return [c for c in super().order_keys(schema) if c != self.column or c == self.order_by]
-
     def apply(self, table, state):
         x = table[self.column]
         down = self.direction == "down"
@@ -229,7 +226,26 @@ class Around(pd.api.indexers.BaseIndexer):
         start = place * 0 if self.before is None else np.clip(place - self.before, 0, None)
         return start, np.clip(place + self.after + 1, None, num_values)
 '''
-FRAME_HELPERS = (AROUND, *(h for f in (frame_statistic,) for h in f.helpers[:-2]))
+# pandas reads an infinity in a rolling window as missing: sums count them beside, the rest sees the largest number instead
+ROLLED = '''
+def rolled(x, frames, how):
+    """Return a rolling statistic of `x`; frames(series) gives its windows. Infinities count as numbers."""
+    if not len(x):
+        return x
+    if how == "count":
+        return frames(x.notna().astype("float64")).sum()
+    if how in ("sum", "mean"):
+        up, down = (frames((x == end).astype("float64")).sum() > 0 for end in (np.inf, -np.inf))
+        found = getattr(frames(x.mask(np.isinf(x), 0.0)), how)()
+        return found.mask(up, np.inf).mask(down, -np.inf).mask(up & down)
+    most = np.finfo("float64").max
+    held = frames(x.clip(-most, most))
+    if callable(how):
+        outer = lambda v: how([i if abs(i) < most else i * 2 for i in v.tolist() if i == i])
+        return held.apply(lambda v: np.nan if (found := outer(v)) is None else found, raw=True)
+    return getattr(held, how)().replace({most: np.inf, -most: -np.inf})
+'''
+FRAME_HELPERS = (AROUND, ROLLED, *(h for f in (frame_statistic,) for h in f.helpers[:-2]))
 
 
 @register
@@ -295,17 +311,16 @@ class RollingStatistic(InOrder):
 
     def pandas(self, df, state, schema):
         before = self.rows - 1 if self.rows else None
-        frames = (
-            f"rolling(Around(before={before}, after={self.after}), min_periods={0 if self.statistic == 'count' else 1})"
-        )
-        value = f"{self.pandas_grouped('__x')}.{frames}.{pandas_moving(self.statistic, self.k)}"
-        if self.groups:
-            value += f".reset_index(level=list(range({len(self.groups)})), drop=True)"
+        by = f".groupby([ordered[c] for c in {list(self.groups)!r}], dropna=False, sort=False)" if self.groups else ""
+        level = f".reset_index(level=list(range({len(self.groups)})), drop=True)" if self.groups else ""
+        least = 0 if self.statistic == "count" else 1
         return [
             f"{df} = {df}.reset_index(drop=True)",
             f"ordered = {self.pandas_sorted(df, schema)}",
-            f"ordered['__x'] = ordered[{self.column!r}].astype('float64')",
-            f"{df}[{self.to!r}] = {value}.astype('Float64')" + (f" if len({df}) else pd.Series(dtype='Float64')"),
+            f"frames = lambda v: v{by}.rolling(Around(before={before}, after={self.after}), min_periods={least})",
+            f"found = rolled(ordered[{self.column!r}].astype('float64'), frames, {pandas_moving(self.statistic, self.k)})",
+            f"{df}[{self.to!r}] = found{level}.astype('Float64')"
+            + (f" if len({df}) else pd.Series(dtype='Float64')" if self.groups else ""),
         ]
 
 
@@ -321,9 +336,8 @@ def moving(table, column: str, statistic: str, k: int, window, to: str):
 
 def pandas_moving(statistic: str, k: int) -> str:
     if statistic in ("mean", "sum", "min", "max", "count"):
-        return f"{statistic}()"
-    call = f"frame_statistic([x for x in v if x == x], statistic={statistic!r}, k={k})"
-    return f"apply(lambda v: np.nan if (found := {call}) is None else found, raw=True)"
+        return repr(statistic)
+    return f"lambda v: frame_statistic(v, statistic={statistic!r}, k={k})"
 
 
 @register

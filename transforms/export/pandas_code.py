@@ -10,7 +10,7 @@ from transforms import schema as types
 from transforms.engines import scratch
 from transforms.errors import InputError, NotOnThisEngine
 from transforms.recipe import MAIN, FittedRecipe, Recipe, at_step
-from transforms.transform import CombiningTransform
+from transforms.transform import applied
 
 MARK = "# tilth-recipe: "
 
@@ -137,10 +137,7 @@ def steps(fitted: FittedRecipe) -> tuple[list[str], list[str]]:
             lines.append("\n    # " + one_line(f"{number}. {transform.describe()}{note}"))
             lines += [f"    {line}" for line in transform.pandas("df", state, table.schema())]
             helpers += transform.pandas_helpers
-            if isinstance(transform, CombiningTransform):
-                table = transform.apply(table, state, others)
-            else:
-                table = transform.apply(table, state)
+            table = applied(transform, table, state, others)
     return lines, helpers
 
 

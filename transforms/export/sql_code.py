@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import ibis
+import sqlglot
+from ibis.backends.sql import compilers
+from sqlglot import exp
 
 from transforms.engines import scratch
 from transforms.errors import NotOnThisEngine
@@ -36,14 +38,30 @@ def query(fitted: FittedRecipe, dialect: str = "duckdb") -> str:
             f"SQL has no words for {names}: Tilth runs it as a Python function.", hint="Export pandas."
         )
     try:
-        if dialect == "duckdb":
-            flat = scratch().sql(table)
-            # sqlglot indents the lines inside a name too, which makes it another name
-            return flat if "\n" in flat or "\r" in flat else scratch().sql(table, pretty=True)
-        flat = str(ibis.to_sql(table, dialect=dialect, pretty=False))
-        return flat if "\n" in flat or "\r" in flat else str(ibis.to_sql(table, dialect=dialect, pretty=True))
+        compiler = scratch().backend.compiler if dialect == "duckdb" else getattr(compilers, dialect).compiler
+        tree = with_names(compiler.to_sqlglot(table), fitted)
+        flat = tree.sql(dialect=compiler.dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
+        # sqlglot indents the lines inside a name too, which makes it another name
+        return flat if "\n" in flat or "\r" in flat else tree.sql(dialect=compiler.dialect, pretty=True)
     except Exception as error:
         raise NotOnThisEngine(f"This recipe cannot be written in {dialect} SQL: {error}") from error
+
+
+def with_names(tree, fitted: FittedRecipe):
+    """Name the columns wherever the statement takes all of an input (`SELECT *`).
+
+    The table that it meets later may have them in another order, or more of them.
+    """
+    made = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for select in tree.find_all(exp.Select):
+        source = select.args.get("from_")
+        source = source and source.this
+        if not isinstance(source, exp.Table) or source.name in made or source.name not in fitted.inputs:
+            continue
+        if select.expressions == [exp.Star()] and not select.args.get("joins") and fitted.inputs[source.name]:
+            columns = fitted.inputs[source.name]
+            select.set("expressions", [exp.column(c, table=source.alias_or_name, quoted=True) for c in columns])
+    return tree
 
 
 def expression(fitted: FittedRecipe):
