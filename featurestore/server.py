@@ -34,6 +34,7 @@ log = logging.getLogger("tilth.serve")
 MOST_KEYS = 1000  # per batchGet
 MOST_RECORDS = 1000  # per write
 MOST_BYTES = 10_000_000
+MOST_AT_ONCE = 200
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]", "testserver")
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 CODES |= {
@@ -69,6 +70,16 @@ class Keys(BaseModel):
 
     keys: list[Any]
     features: list[str] | None = None
+
+
+class Rows(BaseModel):
+    """Body of a read of a view: rows of keys (and request columns) as objects, or bare keys where there is one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: list[Any]
+    request: dict[str, Any] | None = None  # for all rows
+    status: bool = False
 
 
 def error_response(status: int, message: str, hint: str = "", code: str = "", **more: Any) -> JSONResponse:
@@ -143,6 +154,7 @@ def create_app(
     hosts: Sequence[str] = LOCAL_HOSTS,
     most_bytes: int = MOST_BYTES,
     requests_per_second: float | None = None,
+    most_at_once: int = MOST_AT_ONCE,
 ) -> FastAPI:
     """Return the API over a store.
 
@@ -151,6 +163,7 @@ def create_app(
         hosts: values of the Host header (without port) that are answered; "*" answers all.
         most_bytes: largest request body.
         requests_per_second: per client address, with bursts of twice that; None sets no limit.
+        most_at_once: requests in work; more are refused with 429 at once, which keeps the others fast.
     """
 
     @asynccontextmanager
@@ -170,9 +183,12 @@ def create_app(
         buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
     )
     limiter = _Limiter(requests_per_second) if requests_per_second else None
-    app.add_middleware(_Guard, hosts=tuple(hosts), most_bytes=most_bytes, limiter=limiter, state=app.state)
+    app.add_middleware(
+        _Guard, hosts=tuple(hosts), most_bytes=most_bytes, limiter=limiter, state=app.state, most_at_once=most_at_once
+    )
     _handle_errors(app)
     app.include_router(_records())
+    app.include_router(_views())
     for router in extra_routers:
         app.include_router(router)
 
@@ -208,8 +224,7 @@ def _records() -> APIRouter:
             raise HttpError(413, f"{len(body.keys):,} keys are too many.", f"Ask for up to {MOST_KEYS:,} at once.")
         store = _store(request)
         keys = [tuple(key) if isinstance(key, list) else key for key in body.keys]
-        found = b",".join(wire.dumps(record) for record in store.get_many(group, keys, body.features))
-        return Response(b'{"records":[' + found + b"]}", media_type="application/json")
+        return Response(wire.many(store.get_many(group, keys, body.features)), media_type="application/json")
 
     @router.post("/{group}/records", dependencies=[write])
     def put(request: Request, group: str, body: Records) -> JSONResponse:
@@ -240,6 +255,28 @@ def _records() -> APIRouter:
         store = _store(request)
         done = store.delete(group, _key(request, store, group), event_time=event_time, hard=hard)
         return _json({"group": group, "version": done.version, "deleted": True})
+
+    return router
+
+
+def _views() -> APIRouter:
+    router = APIRouter(prefix="/v1/views", dependencies=[Depends(needs("read"))])
+
+    @router.get("")
+    def views(request: Request) -> JSONResponse:
+        return _json({"views": _store(request).views()})
+
+    @router.post("/{view}:get")
+    def get(request: Request, view: str, body: Rows) -> Response:
+        """Answer the view's features (`name` or `name@version`), one object per row, in the order asked."""
+        if len(body.rows) > MOST_KEYS:
+            raise HttpError(413, f"{len(body.rows):,} rows are too many.", f"Ask for up to {MOST_KEYS:,} at once.")
+        found = _store(request).get_features(view, body.rows, body.request, status=body.status)
+        return Response(wire.many(found), media_type="application/json")
+
+    @router.get("/{view}")
+    def view(request: Request, view: str) -> JSONResponse:
+        return _json(_store(request).view(view))
 
     return router
 
@@ -330,8 +367,9 @@ class _Limiter:
 class _Guard:
     """ASGI middleware: host, rate, body size, and the counters."""
 
-    def __init__(self, app, hosts: tuple[str, ...], most_bytes: int, limiter: _Limiter | None, state: Any):
+    def __init__(self, app, hosts: tuple[str, ...], most_bytes: int, limiter, state: Any, most_at_once: int):
         self.app, self.hosts, self.most_bytes, self.limiter, self.state = app, hosts, most_bytes, limiter, state
+        self.most_at_once, self.at_work = most_at_once, 0
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
@@ -347,12 +385,14 @@ class _Guard:
             await send(message)
 
         refused = self._refusal(scope)
+        self.at_work += 1
         try:
             if refused is not None:
                 await refused(scope, receive, noting)
             else:
                 await self._bounded(scope, receive, noting)
         finally:
+            self.at_work -= 1
             route = getattr(scope.get("route"), "path", "other")
             self.state.requests.labels(scope["method"], route, str(status)).inc()
             self.state.seconds.labels(route).observe(time.perf_counter() - started)
@@ -365,6 +405,8 @@ class _Guard:
             return error_response(
                 403, f"This server does not answer for the host {host!r}.", "Start it with --allow-host."
             )
+        if self.at_work >= self.most_at_once and scope["path"] != "/healthz":
+            return error_response(429, "The server is busy.", "Wait a second and try again.")
         if self.limiter and not self.limiter.allows((scope.get("client") or ("?",))[0]):
             return error_response(429, "Too many requests.", "Wait a second and try again.")
         length = headers.get(b"content-length", b"0")

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 
@@ -46,6 +47,34 @@ def dumps(record: Mapping[str, Any] | None) -> bytes:
     if b"null" not in text or text.count(b"null") == sum(value is None for value in record.values()):
         return text
     return orjson.dumps(as_json(record))  # orjson writes NaN and infinity as null
+
+
+def many(records: list[dict | None]) -> bytes:
+    """Return `{"records": […]}` as JSON bytes."""
+    return b'{"records":[' + b",".join(map(dumps, records)) + b"]}"
+
+
+def decoded(kind: str | None, value: Any) -> Any:
+    """Return a feature's JSON value as the type that the store gives in Python."""
+    if value is None or kind not in ("float64", "list<float>", "timestamp"):
+        return value
+    if kind == "timestamp":
+        return dt.datetime.fromisoformat(value)
+    if kind == "list<float>":
+        return [SPECIAL.get(v, v) if isinstance(v, str) else float(v) for v in value]
+    return SPECIAL[value] if isinstance(value, str) else float(value)
+
+
+def key_text(values: Mapping | list | tuple) -> str:
+    """Return a key as it stands in a path: `a,b`, each part encoded."""
+    parts = values.values() if isinstance(values, Mapping) else values
+    return ",".join(quote(_key_part(value), safe="") for value in parts)
+
+
+def _key_part(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(as_json(value))
 
 
 def read_records(content: Any) -> list[dict]:
