@@ -602,6 +602,24 @@ class FeatureStore:
             handle=handle,
         )
 
+    def training_table(
+        self, engine, labels, features, time: str = "ts", as_of=None, *, join_keys: Mapping | None = None, ttl=None
+    ):
+        """Return a training set lazily on another engine, as an Ibis table; its rows are in no particular order.
+
+        The same join as `training_set`, written so that Spark can run it: `SparkEngine().frame(table)` is a Spark DataFrame.
+
+        Args:
+            engine: `transforms.engines.SparkEngine` (or `DuckDBEngine`).
+            labels: path of a file, dataset version, or Ibis table of the engine.
+        """
+        from featurestore import on_spark
+
+        view, as_of_us = self._features_of(features), _moment_us(as_of, "as_of")
+        return on_spark.training_table(
+            engine, self.ws, labels, view, time, as_of_us=as_of_us, join_keys=join_keys, ttl=ttl
+        )
+
     def save_training_set(self, name: str, labels, features, time: str = "ts", as_of=None, **more):
         """Write a training set as a new version of dataset `name`; its lineage says exactly how it was made.
 

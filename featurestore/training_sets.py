@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from featurestore import catalog, intake, point_in_time, views
 from featurestore.encoding import from_microseconds
-from featurestore.groups import ttl_microseconds
+from featurestore.groups import Group, ttl_microseconds
 from featurestore.views import View
 from transforms.errors import InputError
 from workspace import Workspace
@@ -39,17 +40,11 @@ def make(
     handle: RunHandle | None,
 ):
     """Return the training set as an Arrow table with its manifest; arguments as in `FeatureStore.training_set`."""
-    with ws.reading() as session:  # one moment for all groups
-        groups = {name: catalog.group_named(session, name) for name in view.group_names()}
-    for group in groups.values():
-        if not group.offline:
-            raise InputError(f"Group {group.name!r} keeps no history.", hint="Make a group with offline=True.")
     table, from_pandas, label_source = _labels(ws, labels)
     if time not in table.column_names:
         raise InputError(f"The labels have no column {time!r}.", hint=f"They have: {', '.join(table.column_names)}.")
-    ttls = {**view.ttl, **{ref: us for ref, text in (ttl or {}).items() if (us := ttl_microseconds(text))}}
-    joined_by = {**view.join_keys, **(join_keys or {})}
-    wanted = point_in_time.choose(view.features, groups, table.column_names, joined_by, ttls)
+    planned = plan(ws, view, table.column_names, join_keys, ttl)
+    groups, wanted = planned.groups, planned.wanted
     result = point_in_time.join(
         ws.root,
         table,
@@ -72,11 +67,33 @@ def make(
         "as_of": from_microseconds(as_of_us).isoformat() if as_of_us is not None else None,
         "known_at": from_microseconds(max((g.last_written_at for g in groups.values()), default=0)).isoformat(),
         "per_feature": per_feature,
-        "ttl_seconds": {ref: us / 1_000_000 for ref, us in ttls.items()},
-        "join_keys": {group: dict(keys) for group, keys in joined_by.items()},
+        "ttl_seconds": {ref: us / 1_000_000 for ref, us in planned.ttls.items()},
+        "join_keys": {group: dict(keys) for group, keys in planned.join_keys.items()},
         "rows": table.num_rows,
     }
     return result.replace_schema_metadata({**(result.schema.metadata or {}), MANIFEST: json.dumps(manifest)})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training set takes from which groups, all as the catalog says at one moment."""
+
+    groups: Mapping[str, Group]
+    wanted: Sequence[point_in_time.Wanted]
+    ttls: Mapping[str, int]
+    join_keys: Mapping[str, Mapping[str, str]]
+
+
+def plan(ws: Workspace, view: View, columns: Sequence[str], join_keys, ttl) -> Plan:
+    """Return the plan for labels with these columns; raises for unknown features and missing keys."""
+    with ws.reading() as session:  # one moment for all groups
+        groups = {name: catalog.group_named(session, name) for name in view.group_names()}
+    for group in groups.values():
+        if not group.offline:
+            raise InputError(f"Group {group.name!r} keeps no history.", hint="Make a group with offline=True.")
+    ttls = {**view.ttl, **{ref: us for ref, text in (ttl or {}).items() if (us := ttl_microseconds(text))}}
+    joined_by = {**view.join_keys, **(join_keys or {})}
+    return Plan(groups, point_in_time.choose(view.features, groups, columns, joined_by, ttls), ttls, joined_by)
 
 
 def _labels(ws: Workspace, labels) -> tuple:

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,14 @@ class DuckDBEngine:
             self.con.register(view, source)
         return self.backend.table(view)
 
+    def files(self, paths: Sequence[str]):
+        """Return Parquet files as one table, not in plain form; columns that a file lacks are missing."""
+        view = f"tilth_input_{next(_counter)}"
+        listed = ", ".join(map(text, paths))
+        scan = f"read_parquet([{listed}], union_by_name = true)"
+        self.con.execute(f"CREATE OR REPLACE VIEW {ident(view)} AS SELECT * FROM {scan}")
+        return self.backend.table(view)
+
     def sql(self, expression, *, pretty: bool = False) -> str:
         self.backend._register_udfs(expression)
         return self.backend.compile(expression, pretty=pretty)
@@ -174,6 +183,12 @@ class SparkEngine:
         reader = {"parquet": "parquet", "csv": "csv", "json": "json", "jsonl": "json"}.get(suffix, "parquet")
         options = {"header": True, "inferSchema": True} if reader == "csv" else {}
         self.session.read.format(reader).options(**options).load(paths).createOrReplaceTempView(view)
+        return self.backend.table(view)
+
+    def files(self, paths: Sequence[str]):
+        """Return Parquet files as one table, not in plain form; columns that a file lacks are missing."""
+        view = f"tilth_input_{next(_counter)}"
+        self.session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(view)
         return self.backend.table(view)
 
     def sql(self, expression) -> str:
