@@ -317,3 +317,16 @@ def online(
     where = "online.sqlite in the workspace" if shown["online"] == "sqlite" else shown["online"]
     done = "Online records are now in" if moved is not None else "Online records are in"
     emit(ctx, shown, f"{done} {where}: {shown['records']:,}.")
+
+
+@features_app.command()
+@user_errors
+def search(
+    ctx: typer.Context,
+    words: Annotated[str, typer.Argument(help="Words that must all occur.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find groups, features and views by name, description, unit, tag or owner."""
+    hits = open_store(ctx).search(words)
+    emit(ctx, hits, lambda: table(hits, ["kind", "name", "description"]) if hits else "Nothing found.")

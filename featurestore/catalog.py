@@ -67,11 +67,16 @@ def _group(session: Session, row: FeatureGroupRow) -> Group:
 
 
 def _columns(stored: list[dict]) -> tuple[Column, ...]:
-    return tuple(Column(c["name"], c["type"], c.get("description", "")) for c in stored)
+    return tuple(Column(**c) for c in stored)
 
 
 def as_stored(columns) -> list[dict]:
-    return [{"name": c.name, "type": c.type, "description": c.description} for c in columns]
+    """Return columns as JSON values; unit, expectations and deprecation only where there are any."""
+    return [
+        {"name": c.name, "type": c.type, "description": c.description}
+        | {part: value for part in ("unit", "expect", "deprecated") if (value := getattr(c, part))}
+        for c in columns
+    ]
 
 
 def publication_with_content(session: Session, group: Group, content_hash: str) -> FeaturePublicationRow | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from featurestore.expectations import check_expectations
 from transforms.errors import Conflict, InputError, NotFound
 
 SQL_TYPES = {
@@ -48,11 +49,17 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 @dataclass(frozen=True)
 class Column:
-    """A key or a feature. The type of a key may be None until the first rows come."""
+    """A key or a feature. The type of a key may be None until the first rows come.
+
+    `expect` is what every published value must hold (see `featurestore.expectations`); `deprecated` says what to use instead.
+    """
 
     name: str
     type: str | None
     description: str = ""
+    unit: str = ""
+    expect: Mapping = field(default_factory=dict, hash=False)
+    deprecated: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,9 +148,7 @@ def read_columns(keys, event_time: str, features) -> tuple[tuple[Column, ...], t
         raise InputError("Features are given as a mapping of name to type.", hint='For example {"amount": "float64"}.')
     feature_columns = []
     for name, declared in features.items():
-        declared = declared if isinstance(declared, Mapping) else {"type": declared}
-        kind = type_named(declared.get("type", ""), f"Feature {name!r}")
-        feature_columns.append(Column(name, kind, str(declared.get("description", "") or "")))
+        feature_columns.append(read_feature(name, declared if isinstance(declared, Mapping) else {"type": declared}))
     seen: dict[str, str] = {}
     for name in [c.name for c in key_columns] + [event_time] + [c.name for c in feature_columns]:
         if not isinstance(name, str) or not name or len(name) > 255 or "\x00" in name:
@@ -160,6 +165,20 @@ def read_columns(keys, event_time: str, features) -> tuple[tuple[Column, ...], t
             )
         seen[name.lower()] = name
     return tuple(key_columns), tuple(feature_columns)
+
+
+def read_feature(name: str, declared: Mapping) -> Column:
+    """Return a feature as declared: `{"type", "description", "unit", "expect", "deprecated"}`; "vector<3>" is a list of 3."""
+    if unknown := set(declared) - {"type", "description", "unit", "expect", "deprecated"}:
+        hint = "A feature has type, description, unit, expect and deprecated."
+        raise InputError(f"Feature {name!r} has the unknown setting {sorted(unknown)[0]!r}.", hint=hint)
+    expect, kind = dict(declared.get("expect") or {}), str(declared.get("type", ""))
+    if sized := re.fullmatch(r"\s*vector<(\d+)>\s*", kind):
+        kind, expect = "vector", {"size": int(sized[1]), **expect}
+    kind = type_named(kind, f"Feature {name!r}")
+    check_expectations(name, kind, expect)
+    words = {part: str(declared.get(part) or "") for part in ("description", "unit", "deprecated")}
+    return Column(name, kind, expect=expect, **words)
 
 
 def ttl_microseconds(ttl) -> int | None:
@@ -207,9 +226,15 @@ def merged_features(
                 f"Feature {old.name!r} of group {group.name!r} is {old.type} and cannot become {wanted[old.name].type}.",
                 hint=new_group,
             )
-    kept = [Column(f.name, f.type, wanted[f.name].description or f.description) for f in group.features]
+    kept = [_redescribed(f, wanted[f.name]) for f in group.features]
     known = set(group.feature_names)
     return tuple(kept) + tuple(f for f in features if f.name not in known)
+
+
+def _redescribed(old: Column, new: Column) -> Column:
+    """Return a feature with what is newly said about it; what is not said stays."""
+    words = {part: getattr(new, part) or getattr(old, part) for part in ("description", "unit", "deprecated")}
+    return Column(old.name, old.type, expect=new.expect or old.expect, **words)
 
 
 def split_reference(text: str) -> tuple[str, str]:

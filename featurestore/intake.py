@@ -16,6 +16,7 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from featurestore.encoding import read_moment
+from featurestore.expectations import broken
 from featurestore.groups import KEY_TYPES, SQL_TYPES, Column, Group
 from transforms.errors import InputError
 from workspace import sql as q
@@ -295,6 +296,8 @@ def check(group: Group, batch: Batch) -> Checked:
     for name, column in wanted.items():
         quoted = q.ident(name)
         if name not in batch.types:
+            if column.expect.get("not_null"):
+                problems.append({"row": None, "column": name, "message": f"column {name!r} is missing"})
             if name in must:
                 what = "event time" if name == group.event_time else "key"
                 problems.append({"row": None, "column": name, "message": f"{what} {name!r} is missing"})
@@ -315,6 +318,7 @@ def check(group: Group, batch: Batch) -> Checked:
             message = f"column {name!r} has values that are not {column.type}"
             message = f"{name!r} is no time between the years 1 and 9999" if column.type == "timestamp" else message
             tests.append((name, message, bad))
+        tests += [(name, message, test) for message, test in broken(name, quoted, value, column.expect)]
         if name in must:
             what = "event time" if name == group.event_time else "key"
             tests.append((name, f"{what} {name!r} is null", f"{quoted} IS NULL"))

@@ -400,7 +400,7 @@ def _separating(con, y: str, label: str, features: Sequence[str]) -> list[dict]:
     rows = con.execute(f"SELECT {', '.join(parts)} FROM train WHERE {y} IS NOT NULL GROUP BY {y}").fetchall()
     found = []
     for i, feature in enumerate(features):
-        ranges = sorted((row[3 * i + 1 : 3 * i + 3] for row in rows if row[3 * i] >= FEW_PER_CLASS))
+        ranges = sorted(row[3 * i + 1 : 3 * i + 3] for row in rows if row[3 * i] >= FEW_PER_CLASS)
         apart = all(low[1] < high[0] for low, high in zip(ranges, ranges[1:], strict=False))
         if len(ranges) == len(rows) > 1 and apart:
             found.append(_finding("separates", feature, f"{feature} alone tells the classes of {label} apart: their values do not overlap. Is it known before the label?"))  # fmt: skip

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurestore import catalog, intake, moving, offline, repair, training_sets, views
+from featurestore import catalog, intake, moving, offline, repair, search, training_sets, views
 from featurestore.deleting import bury
 from featurestore.deleting import erase as erase_key
 from featurestore.encoding import (
@@ -166,8 +166,9 @@ class FeatureStore:
 
         Args:
             keys: names of the key columns, or name → type; without a type the first rows decide.
-            features: name → type, or name → `{"type", "description"}`. Types: int64, float64, string, bool, timestamp,
-                list<float>, image.
+            features: name → type, or name → `{"type", "description", "unit", "expect", "deprecated"}`. Types: int64, float64,
+                string, bool, timestamp, list<float>, vector<N>, image. `expect` holds for every published value:
+                `{"not_null", "min", "max", "in", "pattern", "size"}`; a batch that breaks it is rejected as a whole.
             ttl: how long a record is valid after its event time: timedelta, seconds, or text such as "7d"; None: forever.
 
         Raises:
@@ -226,23 +227,34 @@ class FeatureStore:
         self.online.drop(group_id)
         tables.drop(self.ws.root / "tables" / "features" / f"{name}-{group_id}")
 
-    def change_group(self, name: str, *, add: Mapping[str, str | Mapping] | None = None, **settings) -> dict:
-        """Add features or change `ttl`, `description`, `tags`, `owner` of a group; what is not named stays.
+    def change_group(
+        self,
+        name: str,
+        *,
+        add: Mapping[str, str | Mapping] | None = None,
+        features: Mapping[str, Mapping] | None = None,
+        **settings,
+    ) -> dict:
+        """Add features, say more about known ones, or change `ttl`, `description`, `tags`, `owner`; what is not named stays.
+
+        Args:
+            features: known feature → any of `description`, `unit`, `expect`, `deprecated` (what to use instead).
 
         Example:
-            `fs.change_group("users", add={"city": "string"}, ttl="30d")`
+            `fs.change_group("users", add={"city": "string"}, features={"age": {"deprecated": "use born"}}, ttl="30d")`
         """
         group = self._group(name)
         if unknown := set(settings) - {"ttl", "description", "tags", "owner"}:
             raise InputError(f"{sorted(unknown)} cannot be changed.", hint="Change ttl, description, tags or owner.")
-        features: dict = {f.name: {"type": f.type, "description": f.description} for f in group.features}
-        for feature, declared in (add or {}).items():
-            features[feature] = declared
+        declared: dict = {c.pop("name"): c for c in catalog.as_stored(group.features)}
+        for feature, said in (features or {}).items():
+            declared[group.feature(feature).name] |= said
+        declared |= add or {}
         ttl = settings.pop("ttl", dt.timedelta(microseconds=group.ttl_us) if group.ttl_us else None)
         keys = {k.name: k.type for k in group.keys}
         stores = {"online": group.online, "offline": group.offline}
         return self.create_group(
-            name, keys=keys, event_time=group.event_time, features=features, ttl=ttl, **stores, **settings
+            name, keys=keys, event_time=group.event_time, features=declared, ttl=ttl, **stores, **settings
         )
 
     @staticmethod
@@ -360,6 +372,13 @@ class FeatureStore:
             recipe=recipe,
         )
         return views.save(self.ws, view).dump()
+
+    def search(self, words: str) -> list[dict]:
+        """Return groups, features and views in which all the words occur, best first: `{"kind", "name", "description"}`.
+
+        Looked at are names, descriptions, units, tags and owners.
+        """
+        return search.found(words, self.groups(), self.views())
 
     def views(self) -> list[dict]:
         """Return the newest version of every view, by name."""

@@ -9,6 +9,7 @@ what a model was trained on and what it is served are made by the same steps.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from featurestore.groups import (
+    Column,
     Group,
     check_group_name,
     split_reference,
@@ -99,7 +101,11 @@ def made(
     for text in features:
         group, feature = split_reference(text)
         known = groups[group]
-        found = known.feature_names if feature == "*" else [known.feature(feature).name]
+        if feature == "*":
+            found = [f.name for f in known.features if not f.deprecated]
+        else:
+            found = [known.feature(feature).name]
+            warn_of_deprecated(group, known.feature(feature))
         chosen += [ref for f in found if (ref := f"{group}:{f}") not in chosen]
     ttls = {ref: ttl_microseconds(value) for ref, value in (ttl or {}).items()}
     for ref in ttls:
@@ -131,6 +137,16 @@ def made(
         name, 0, tuple(chosen), description, {k: v for k, v in ttls.items() if v}, dict(defaults or {}),
         {g: dict(k) for g, k in (join_keys or {}).items()}, asked, recipe,
     )  # fmt: skip
+
+
+class DeprecatedFeature(UserWarning):
+    """A feature that its owner wants to go."""
+
+
+def warn_of_deprecated(group: str, feature: Column) -> None:
+    if feature.deprecated:
+        said = f"Feature {group}:{feature.name} is deprecated: {feature.deprecated}."
+        warnings.warn(said, DeprecatedFeature, stacklevel=4)
 
 
 def _types(features: Sequence[str], groups: Mapping[str, Group]) -> dict[str, str]:
