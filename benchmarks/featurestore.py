@@ -37,8 +37,10 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--rate", type=float, default=200, help="HTTP requests per second")
     parser.add_argument("--seconds", type=float, default=10, help="how long to ask over HTTP")
+    parser.add_argument("--online", default="sqlite", help="sqlite, redis://… or postgresql://…")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, FeatureStore(folder) as fs:
+        fs.move_online(chosen.online)
         online(fs, "narrow", chosen.entities, 50, chosen.calls)
         online(fs, "wide", chosen.wide, 1900, min(chosen.calls, 1000))
         puts(fs, "narrow", min(chosen.calls, 50))
@@ -60,13 +62,16 @@ def online(fs: FeatureStore, name: str, entities: int, width: int, calls: int) -
     print(f"publish {entities:,} x {width} float64: {seconds:.2f} s ({entities / seconds:,.0f} rows/s)")
     group = fs._group(name)
     keys = [(i * 7919) % entities for i in range(calls)]
-    floor = sqlite3.connect(fs.ws.root / "online.sqlite", isolation_level=None)
-    query = f"SELECT event_time, deleted, value FROM records_{group.id} WHERE key = ?"
     packed = [encode_key(group.keys, (key,)) for key in keys]
-    bare = timed([lambda key=key: floor.execute(query, (key,)).fetchone() for key in packed])
+    if fs.online_place() == "sqlite":
+        floor = sqlite3.connect(fs.ws.root / "online.sqlite", isolation_level=None)
+        query = f"SELECT event_time, deleted, value FROM records_{group.id} WHERE key = ?"
+        bare = timed([lambda key=key: floor.execute(query, (key,)).fetchone() for key in packed])
+    else:
+        bare = timed([lambda key=key: fs.online.find(group.id, key) for key in packed])
     ours = timed([lambda key=key: fs.get(name, key) for key in keys])
     kilobytes = width * 8 / 1000
-    print(f"online get, {kilobytes:.1f} KB record, {entities:,} keys: {said(ours)}; bare SQLite blob {said(bare)}")
+    print(f"online get, {kilobytes:.1f} KB record, {entities:,} keys: {said(ours)}; bare blob {said(bare)}")
 
 
 def timed(calls: list[Callable]) -> list[float]:
