@@ -12,13 +12,15 @@ from featurestore import FeatureStore, NaiveTimeWarning
 from featurestore.compare import recipe_changes, side_by_side
 from featurestore.groups import check_group_name, read_columns, ttl_microseconds
 from featurestore.intake import source_of, types_for_features
-from featurestore.wire import as_json, key_from_text
+from shell.feature_views import views_part
+from shell.group_panels import example_key, matching, record_tab, statistics_tab
+from shell.lineage_graph import GROUPS, PART, TRAINING_SETS, VIEWS, lineage_panel
 from shell.state import state
-from shell.widgets import count, empty, guard, header, run_status, workspace
+from shell.training_sets import training_sets_part
+from shell.widgets import count, empty, guard, header, md, run_status, workspace
 from transforms.errors import Conflict
 from workspace.sql import connection, ident, text
 
-HISTORY_SHOWN = 200
 AT_IMPORT = "(when the dataset version was made)"
 NEW_GROUP = "New group"
 PURPOSE = "publish"
@@ -32,23 +34,50 @@ def store(root: str) -> FeatureStore:
 def main() -> None:
     header("Features", "Versioned features of an entity: history for training, the newest record for predictions.")
     fs = store(str(workspace().root))
+    part = chosen_part()
     with guard():
-        watch_publish()
         groups = fs.groups()
-        datasets = workspace().datasets.list()
-        if not groups:
-            nothing_yet(bool(datasets))
-        if datasets:
-            with st.expander("Publish a dataset", icon=":material/publish:", expanded=not groups):
-                publish_form(fs, groups, datasets)
-        if groups:
-            group_list(groups)
-            names = [g["name"] for g in groups]
-            chosen = st.selectbox(
-                "Feature group", names, index=names.index(state().group) if state().group in names else 0
-            )
-            state().group = chosen
-            group_panel(fs, next(g for g in groups if g["name"] == chosen))
+        if part == VIEWS:
+            views_part(fs, groups)
+        elif part == TRAINING_SETS:
+            training_sets_part(fs, groups)
+        else:
+            groups_part(fs, groups)
+
+
+def chosen_part() -> str:
+    """Ask which part of the page to show, and remember it when the reader comes back."""
+    if PART not in st.session_state:
+        arrived = state().extra.get("features_dataset") != state().dataset  # from Prepare, to publish its result
+        st.session_state[PART] = GROUPS if arrived else state().extra.get(PART, GROUPS)
+    parts = [GROUPS, VIEWS, TRAINING_SETS]
+    chosen = st.segmented_control("Show", parts, required=True, key=PART, label_visibility="collapsed")
+    state().extra |= {PART: chosen, "features_dataset": state().dataset}
+    return chosen
+
+
+def groups_part(fs: FeatureStore, groups: list[dict]) -> None:
+    watch_publish()
+    datasets = workspace().datasets.list()
+    if not groups:
+        nothing_yet(bool(datasets))
+    if datasets:
+        with st.expander("Publish a dataset", icon=":material/publish:", expanded=not groups):
+            publish_form(fs, groups, datasets)
+    if not groups:
+        return
+    words = st.text_input(
+        "Find a group", placeholder="in names, descriptions, tags, owners and features", key="find_group"
+    )
+    found = matching(groups, words)
+    if not found:
+        st.caption(f"None of {count(len(groups))} groups has all these words.")
+        return
+    group_list(found)
+    names = [g["name"] for g in found]
+    chosen = st.selectbox("Feature group", names, index=names.index(state().group) if state().group in names else 0)
+    state().group = chosen
+    group_panel(fs, next(g for g in found if g["name"] == chosen))
 
 
 def nothing_yet(has_data: bool) -> None:
@@ -250,6 +279,8 @@ def group_list(groups: list[dict]) -> None:
             "data version": g["version"],
             "rows": g["rows"],
             "records online": g["online_records"],
+            "tags": ", ".join(g["tags"]),
+            "owner": g["owner"],
             "description": g["description"],
         }
         for g in groups
@@ -267,13 +298,19 @@ def group_panel(fs: FeatureStore, group: dict) -> None:
         st.metric(
             "Valid for", f"{group['ttl_seconds'] / 86400:g} days" if group["ttl_seconds"] else "for ever", border=True
         )
-    features, versions, record, use = st.tabs(["Features", "Versions", "Record", "Use in code"])
+    features, figures, versions, record, origin, use = st.tabs(
+        ["Features", "Statistics", "Versions", "Record", "Lineage", "Use in code"]
+    )
     with features, guard():
         features_tab(group)
+    with figures, guard():
+        statistics_tab(fs, group)
     with versions, guard():
         versions_tab(fs, group)
     with record, guard():
         record_tab(fs, group)
+    with origin, guard():
+        lineage_tab(group)
     with use:
         use_tab(fs, group)
 
@@ -282,6 +319,16 @@ def records_online(group: dict) -> str:
     if not group["online"]:
         return "off"
     return "no answer" if group["online_records"] is None else count(group["online_records"])
+
+
+def lineage_tab(group: dict) -> None:
+    """Draw where a version comes from and who uses it."""
+    if not group["versions"]:
+        st.info("Nothing is published yet, so there is nothing to trace.", icon=":material/info:")
+        return
+    numbers = [v["version"] for v in reversed(group["versions"])]
+    number = st.selectbox("Version to trace", numbers, key=f"trace_{group['name']}_{len(numbers)}", width=200)
+    lineage_panel("feature_group", f"{group['name']}@{number}", key=f"group_{group['name']}_{number}")
 
 
 def features_tab(group: dict) -> None:
@@ -332,57 +379,13 @@ def versions_tab(fs: FeatureStore, group: dict) -> None:
         st.caption("One of the two was published without a recipe, so there are no steps to compare.")
     else:
         st.markdown("**What changed in the recipe**")
-        said = [f"- {literal(sentence)}" for sentence in changes]
+        said = [f"- {md(sentence)}" for sentence in changes]
         st.markdown("\n".join(said) or "Nothing: the same steps with the same settings, on other data.")
-
-
-def literal(words: str) -> str:
-    """Return words with Markdown's marks taken literally: settings hold column names."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+!|<>$:~" else mark for mark in words)
 
 
 def recipe_name(source: dict | None) -> str:
     recipe = (source or {}).get("recipe", "")
     return recipe.get("name", "recipe") if isinstance(recipe, dict) else str(recipe)
-
-
-def record_tab(fs: FeatureStore, group: dict) -> None:
-    names_of_keys = [k["name"] for k in group["keys"]]
-    names = ", ".join(names_of_keys)
-    example = example_key(fs, group)
-    typed = st.text_input(
-        f"Key ({names})",
-        key=f"key_{group['name']}",
-        placeholder=f"for example {','.join(map(str, example))}" if example else None,
-        help="Several key columns: separated by commas.",
-    )
-    if not typed:
-        return
-    key = key_from_text(fs, group["name"], typed)
-    if group["online"]:
-        record = fs.get(group["name"], key)
-        if record is None:
-            st.info("No record online: never written, deleted, or expired.", icon=":material/search_off:")
-        else:
-            shown = [{"column": k, "value": "" if v is None else str(v)} for k, v in as_json(record).items()]
-            st.dataframe(shown, hide_index=True, width="stretch")
-    if group["offline"]:
-        rows = fs.history(group["name"], key)
-        st.caption(f"History: {count(rows.num_rows)} rows, oldest event first.")
-        first = [group["event_time"], "version", "written_at", "is_deleted"]
-        columns = [*first, *(c for c in rows.column_names if c not in first and c not in names_of_keys)]
-        shown = rows.select(columns).slice(max(0, rows.num_rows - HISTORY_SHOWN))
-        st.dataframe(shown.to_pandas(), hide_index=True, width="stretch")
-
-
-def example_key(fs: FeatureStore, group: dict) -> tuple:
-    """Return the key of some row, or nothing where there is none."""
-    if not group["offline"] or not group["rows"]:
-        return ()
-    keys = ", ".join(ident(k["name"]) for k in group["keys"])
-    with connection() as con:
-        rows = con.execute(f"SELECT {keys} FROM ({fs.sql(group['name'])}) LIMIT 1").fetchall()
-    return rows[0] if rows else ()
 
 
 def use_tab(fs: FeatureStore, group: dict) -> None:

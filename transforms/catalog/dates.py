@@ -25,7 +25,7 @@ from transforms.catalog.calendars import (
 from transforms.catalog.common import TimeFunction, floor, spare_names
 from transforms.errors import FitError, ParamError
 from transforms.fields import NewColumn, NumberColumn, SomeColumns, TimeColumn, param
-from transforms.reading import rows
+from transforms.reading import distinct_texts
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
@@ -622,11 +622,7 @@ class ParseAuto(Transform):
 
     def fit(self, table):
         chosen = [c for c in self.columns or table.columns if table[c].type().is_string()]
-        parts = [
-            table.filter(table[c].notnull()).select(table[c].name("v"), ibis.literal(i).name("i")).distinct().order_by("v").limit(10_000)
-            for i, c in enumerate(chosen)
-        ]  # fmt: skip
-        found = rows(ibis.union(*parts) if len(parts) > 1 else parts[0]) if parts else []
+        found = distinct_texts(table, chosen)
         learnt = {}
         for i, c in enumerate(chosen):
             values = [r["v"] for r in found if r["i"] == i and r["v"].strip()]

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from transforms.catalog.common import new_name, no_nan, spare_names
 from transforms.catalog.hashing import hashable
 from transforms.catalog.images import BINARY, BLACK, WHITE, helpers_of, need_pictures, png
-from transforms.catalog.split import Part, parts_of, there
+from transforms.catalog.split import Part, parts_of
 from transforms.errors import FitError, ParamError
 from transforms.fields import Column, NewColumn, _distinct, param
 from transforms.pixel_facts import (
@@ -214,7 +214,6 @@ class DropDuplicatePictures(OfPictures):
 
     def check_columns(self, schema):
         super().check_columns(schema)
-        there(schema, self.order_by)
         if self.order_by and self.order_by not in hashable(schema):
             raise ParamError(
                 f"column {self.order_by!r} ({schema[self.order_by]}) has no order.", hint="Choose another."
@@ -298,10 +297,6 @@ class SplitDataset(OfPictures):
     @property
     def split_column(self) -> str:
         return self.to
-
-    def check_columns(self, schema):
-        super().check_columns(schema)
-        there(schema, self.stratify)
 
     def apply(self, table, state):
         names = table.columns

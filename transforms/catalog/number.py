@@ -47,10 +47,6 @@ class Arithmetic(Transform):
         super().check_columns(schema)
         if (self.right is None) == (self.number is None):
             raise ParamError("choose either a second column or a fixed number.")
-        if self.right is not None and self.right not in schema:
-            from transforms.errors import ColumnNotFound
-
-            raise ColumnNotFound.of(self.right, schema)
 
     def apply(self, table, state):
         a = known(table[self.left])

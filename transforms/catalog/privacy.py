@@ -25,7 +25,7 @@ from transforms.catalog.hashing import (
 )
 from transforms.errors import FitError, ParamError
 from transforms.fields import Column, Columns, NewColumn, NumericColumns, OrderableColumn, SomeColumns, kind_of, param
-from transforms.reading import rows
+from transforms.reading import distinct_texts, rows
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
 
@@ -655,11 +655,7 @@ class DetectPersonal(Transform):
 
     def fit(self, table):
         chosen = [c for c in self.columns or table.columns if table[c].type().is_string()]
-        parts = [
-            table.filter(table[c].notnull()).select(table[c].name("v"), ibis.literal(i).name("i")).distinct().order_by("v").limit(10_000)
-            for i, c in enumerate(chosen)
-        ]  # fmt: skip
-        found = rows(ibis.union(*parts) if len(parts) > 1 else parts[0]) if parts else []
+        found = distinct_texts(table, chosen)
         learnt = {}
         for i, c in enumerate(chosen):
             kinds = Counter(secrecy.personal_kind(r["v"]) for r in found if r["i"] == i)

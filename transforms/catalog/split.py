@@ -8,7 +8,7 @@ import ibis
 
 from transforms.catalog.hashing import HASH_HELPER, ByHash, as_text, hashable, hashed_share, text_like
 from transforms.catalog.rows import ByConditions, Condition
-from transforms.errors import ColumnNotFound, ParamError
+from transforms.errors import ParamError
 from transforms.fields import Column, Columns, NewColumn, NumberColumn, OrderableColumn, Settings, param
 from transforms.schema import known
 from transforms.transform import Example, Transform, register
@@ -149,13 +149,6 @@ def parts_of(parts):
     return tops, names
 
 
-def there(schema, *columns: str | None) -> None:
-    """Refuse columns that are chosen but not in the table."""
-    for c in columns:
-        if c and c not in schema:
-            raise ColumnNotFound.of(c, schema)
-
-
 class Part(Settings):
     """A part of the rows and its share; shares need not add up to one."""
 
@@ -189,10 +182,6 @@ class SplitIntoParts(ByHash):
     @property
     def split_column(self) -> str:
         return self.to
-
-    def check_columns(self, schema):
-        super().check_columns(schema)
-        there(schema, self.stratify)
 
     def apply(self, table, state):
         share = self.share(table)
@@ -241,10 +230,6 @@ class FoldNumber(ByHash):
     folds: int = param("Folds", default=5, ge=2, le=100)
     stratify: Column | None = param("Keep shares of", default=None)
     to: NewColumn = param("New column", default="fold")
-
-    def check_columns(self, schema):
-        super().check_columns(schema)
-        there(schema, self.stratify)
 
     def apply(self, table, state):
         share = self.share(table)
@@ -337,7 +322,6 @@ class SampleNumber(ByHash):
 
     def check_columns(self, schema):
         super().check_columns(schema)
-        there(schema, self.stratify, self.weight, self.order_by)
         if self.method == "weighted" and not self.weight:
             raise ParamError("choose the column of the weights.")
 
