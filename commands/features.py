@@ -330,3 +330,18 @@ def search(
     """Find groups, features and views by name, description, unit, tag or owner."""
     hits = open_store(ctx).search(words)
     emit(ctx, hits, lambda: table(hits, ["kind", "name", "description"]) if hits else "Nothing found.")
+
+
+@features_app.command()
+@user_errors
+def vacuum(
+    ctx: typer.Context,
+    group: Annotated[str | None, typer.Argument(help="One group [all].")] = None,
+    keep: Annotated[str, typer.Option(help="Leave files that were replaced within this time.")] = "7d",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete files that merging replaced; every version of a group stays readable."""
+    reports = open_store(ctx).vacuum(group, keep)
+    total = sum(r["bytes"] for r in reports)
+    emit(ctx, reports, f"{sum(r['files'] for r in reports)} files, {total / 1e6:.1f} MB.")

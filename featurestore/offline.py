@@ -6,6 +6,7 @@ of the row in the order of writing. Readers open exactly the Delta version that 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from featurestore.groups import SQL_TYPES, Column, Group
@@ -171,3 +172,29 @@ def sweep(root: Path, group: Group) -> int:
     for path in doomed:
         path.unlink(missing_ok=True)
     return len(doomed)
+
+
+def vacuum(root: Path, group: Group, keep_hours: float) -> tuple[int, int]:
+    """Delete files that merging took out of the table more than `keep_hours` ago; return how many and their bytes.
+
+    No version of ours is lost: every row says when it was written, and the merged files hold them all. Only Delta's own time
+    travel, in other programs, ends where the files end. The group's lock is held.
+    """
+    from deltalake import DeltaTable
+
+    where = folder(root, group)
+    if group.table_version < 0 or not where.exists():
+        return 0, 0
+    read = {Path(path).name for path in files(root, group)}
+    table = DeltaTable(str(where))
+    # a dry run: deltalake's own deletion writes to the log, and the catalog says which Delta version counts
+    doomed = table.vacuum(math.ceil(keep_hours), dry_run=True, enforce_retention_duration=False)
+    count = size = 0
+    for name in doomed:
+        path = where / Path(name).name
+        if path.name in read or path.suffix != ".parquet" or not path.exists():
+            continue
+        size += path.stat().st_size
+        path.unlink()
+        count += 1
+    return count, size

@@ -779,6 +779,20 @@ class FeatureStore:
                 reports.append(repair.reconcile(self._publisher, current, self._local.repairs))
         return reports
 
+    def vacuum(self, group: str | None = None, keep: object = "7d") -> list[dict]:
+        """Delete files of the offline store that merging replaced longer than `keep` ago; no version of a group is lost.
+
+        Returns:
+            One dict per group: `group`, `files`, `bytes` (what was deleted).
+        """
+        hours = (ttl_microseconds(keep) or 0) / 3.6e9 if keep != 0 else 0
+        reports = []
+        for name in [group] if group else [g["name"] for g in self.groups()]:
+            with self._writing(name) as current:
+                count, size = offline.vacuum(self.ws.root, current, hours)
+            reports.append({"group": name, "files": count, "bytes": size})
+        return reports
+
     def _repair_on_open(self) -> None:
         """Finish or take back what a killed publish left, group by group; skip those that somebody is writing."""
         with self.ws.reading() as session:

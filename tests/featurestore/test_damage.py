@@ -233,3 +233,21 @@ def test_a_cancel_interrupts_a_long_join(fs):
         pass  # what a cancel does to a query; the run is then recorded as cancelled
     finally:
         timer.join()
+
+
+def test_vacuum_deletes_what_merging_replaced_and_loses_no_version(fs, clock, monkeypatch):
+    monkeypatch.setattr("featurestore.offline.MOST_SMALL_FILES", 5)
+    simple(fs)
+    for hour in range(9):
+        clock.now = at(hour)
+        fs.put("g", {"id": 1, "ts": at(hour), "x": float(hour)})
+    folder = offline_folder(fs)
+    before = [fs.read("g", version=v).to_pylist() for v in range(1, 10)]
+    assert len(list(folder.glob("*.parquet"))) > 9
+    assert fs.vacuum("g")[0]["files"] == 0, "replaced a moment ago: somebody may be reading them"
+    assert fs.vacuum("g", keep=0)[0]["files"] >= 6
+    assert {str(p) for p in folder.glob("*.parquet")} == set(offline.files(fs.ws.root, fs._group("g")))
+    assert [fs.read("g", version=v).to_pylist() for v in range(1, 10)] == before
+    assert fs.training_set(batch([1], [99]), ["g:x"], as_of=at(3)).column("x").to_pylist() == [3.0]
+    fs.put("g", {"id": 2, "ts": at(1), "x": 1.0})
+    assert fs.reconcile("g")[0]["messages"] == [] and fs.vacuum("g", keep=0)[0]["files"] == 0
