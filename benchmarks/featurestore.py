@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--rate", type=float, default=200, help="HTTP requests per second")
     parser.add_argument("--seconds", type=float, default=10, help="how long to ask over HTTP")
+    parser.add_argument("--feast", help="a Python with Feast, to measure it on the same data (see feast_side.py)")
+    parser.add_argument("--feast-entities", type=int, default=20_000, help="Feast takes milliseconds per entity")
     parser.add_argument("--online", default="sqlite", help="sqlite, redis://… or postgresql://…")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, FeatureStore(folder) as fs:
@@ -46,6 +48,24 @@ def main() -> None:
         puts(fs, "narrow", min(chosen.calls, 50))
         over_http(fs, "wide", chosen.wide, chosen.rate, chosen.seconds)
         point_in_time(fs, chosen.rows, chosen.labels, chosen.repeat)
+        if chosen.feast:
+            beside_feast(fs, chosen.feast, chosen.feast_entities, min(chosen.calls, 500))
+
+
+def beside_feast(fs: FeatureStore, python: str, entities: int, calls: int) -> None:
+    """Run Feast on the first entities of `narrow` and on the whole point-in-time data, in a process of its own."""
+    folder, con = fs.ws.root, connect()
+    narrow = con.sql(f"SELECT * FROM read_parquet('{folder / 'narrow.parquet'}') WHERE id < {entities}")
+    (folder / "feast").mkdir()
+    narrow.write_parquet(str(folder / "feast" / "narrow.parquet"))
+    renamed = ", ".join(f"f{i} AS p{i}" for i in range(10))
+    con.sql(f"SELECT id, ts, {renamed} FROM read_parquet('{folder / 'pit.parquet'}')").write_parquet(
+        str(folder / "feast" / "pit.parquet")
+    )
+    (folder / "labels.parquet").rename(folder / "feast" / "labels.parquet")
+    command = [python, str(Path(__file__).with_name("feast_side.py")), str(folder / "feast"), "50", str(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print("\n".join(line for line in done.stdout.splitlines() if line.startswith("Feast")) or done.stderr[-2000:])
 
 
 def online(fs: FeatureStore, name: str, entities: int, width: int, calls: int) -> None:
@@ -188,6 +208,8 @@ def point_in_time(fs: FeatureStore, rows: int, labels: int, repeat: int) -> None
             f"SELECT CAST(random() * {entities} AS BIGINT) AS id, "
             f"{start} + to_seconds(CAST(random() * 360000 AS BIGINT)) AS ts, range AS y FROM range({labels})"
         ).to_arrow_table()
+        con.register("labels_made", table)
+        con.sql("SELECT * FROM labels_made").write_parquet(str(fs.ws.root / "labels.parquet"))
         listed = ", ".join(f"f.{ident(n)}" for n in names)
         paths = ", ".join(f"'{p}'" for p in offline.files(fs.ws.root, fs._group(name)))
         bare_sql = f"SELECT l.*, {listed} FROM labels l ASOF LEFT JOIN read_parquet([{paths}]) f ON l.id = f.id AND l.ts >= f.ts"
