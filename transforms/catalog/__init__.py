@@ -1,9 +1,15 @@
-"""The catalogue: one module per family. Importing this package registers every transform."""
+"""The catalogue: one module per family. Importing this package registers every transform.
+
+Installed packages add their own: an entry point of the group `tilth.transforms` names a module whose classes are registered
+with `transforms.transform.register`, exactly as those here. What a package is allowed to do was decided when it was installed.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
+from importlib.metadata import entry_points
 
 from transforms.transform import find as get
 from transforms.transform import registered
@@ -50,6 +56,20 @@ FAMILIES = {  # in the order in which people look for them; each is a module of 
 
 for _family in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "common"):
     importlib.import_module(f"{__name__}.{_family}")
+
+
+def load_plugins() -> list[str]:
+    """Register the transforms of installed packages and return their ids; a package that fails is left out with a warning."""
+    known = set(registered())
+    for plugin in entry_points(group="tilth.transforms"):
+        try:
+            plugin.load()
+        except Exception as error:  # another's code: one broken package must not take the catalogue down
+            warnings.warn(f"The transforms of {plugin.value!r} could not be loaded: {error!r}.", stacklevel=2)
+    return sorted(set(registered()) - known)
+
+
+load_plugins()
 
 
 def all_transforms() -> list[type]:
