@@ -15,11 +15,11 @@ test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not e2e and not spark and not random and not servers"
 
 test-browser: $(VENV)/.dev
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	$(BIN)/python -m pytest -m e2e tests/e2e $(ONLY)
 
 # The three-way agreement on Spark: each transform's first example. `make test-all` runs every variant and random tables.
 test-spark: $(VENV)/.dev
-	$(BIN)/python -m pytest -m spark -k "0-example or spark_connect"
+	$(BIN)/python -m pytest -m spark -k "0-example or spark_connect or on_spark"
 
 # The feature store on a real Redis and a real PostgreSQL, which the tests start themselves.
 test-servers: $(VENV)/.dev

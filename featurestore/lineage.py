@@ -98,7 +98,8 @@ def dot(drawn: Graph) -> str:
     lines = [
         "digraph lineage {",
         '  rankdir=LR; bgcolor="transparent"; nodesep=0.25; ranksep=0.55;',
-        '  node [shape=box, style="rounded,filled", fontname="sans-serif", fontsize=11, color="#8A958E", fontcolor="#1F2622"];',
+        '  node [shape=box, style="rounded,filled", fontname="sans-serif", fontsize=11, color="#8A958E"];',
+        '  node [fontcolor="#1F2622"];',
         '  edge [color="#8A958E", fontcolor="#7A857E", fontname="sans-serif", fontsize=9, arrowsize=0.7];',
     ]
     for (kind, ref), name in number.items():
@@ -125,7 +126,7 @@ def _short(words: str, most: int = 40) -> str:
 
 
 def fitted_recipes(ws: Workspace) -> dict[str, FittedRecipe]:
-    """Return the fitted recipes that the newest datasets and published groups were made with, by "name (fitted on dataset)"."""
+    """Return the fitted recipes that the newest datasets and group versions were made with, by "name (made …)"."""
     found: dict[str, FittedRecipe] = {}
     sources = [(d.ref, d.lineage) for d in ws.datasets.list()]
     with ws.reading() as session:

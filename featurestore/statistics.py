@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from featurestore.groups import Group
 from featurestore.intake import cast_sql, utc_micros
 from featurestore.point_in_time import NaiveTimeWarning, Wanted, choose
 from featurestore.stopping import Steps
-from transforms.errors import ColumnNotFound
+from transforms.errors import ColumnNotFound, InputError
 from workspace import sql as q
 
 if TYPE_CHECKING:
@@ -32,10 +32,42 @@ DAY_US = 86_400_000_000
 FEW_ROWS = 20  # below these many rows nothing is said about how features and label hang together
 FEW_PER_CLASS = 5
 MOST_CLASSES = 20
-STRONG = 0.95
+STRONG = 0.95  # correlation from which on a feature is suspect
+SURE = 0.99  # share of rows whose label follows from a feature's value
+MANY = 0.2  # share of labels without a valid record from which on a word is due
 BY_CHANCE = 0.001
 NUMBERS = ("int64", "float64")
 WORDS = ("string", "bool", "image")
+MATCHED = ("labels", "found", "expired", "before", "after", "same_time", "at_publish", "age_s", "first", "last")
+SAYS = {  # kind of finding → sentence
+    "correlated": "{about} alone nearly predicts {label}: their correlation is {r:.3f}. Is it known before the label?",
+    "separates": (
+        "{about} alone tells the classes of {label} apart: their values do not overlap. Is it known before the label?"
+    ),
+    "determines": (
+        "{about} alone nearly predicts {label}: its value decides it in {share:.0%} of the rows. Is it known before "
+        "the label?"
+    ),
+    "value": "{label} is {outcome} in all {rows:,} rows where {about} is {value}. Is that value set after the label?",
+    "one label time": "All {rows:,} labels have the same time. Is it the moment at which they were exported?",
+    "no rows": "Group {about} has no rows yet: its features are all null.",
+    "one event time": (
+        "Every row of group {about} has the same event time: it does not say when each value became known, so a value "
+        "may come from after the label."
+    ),
+    "too early": "{share:.1%} of the labels are before the first event of group {about}: there its features are null.",
+    "no match": "{share:.0%} of the labels find no record in group {about}. Are the keys spelt alike?",
+    "expired": "{share:.0%} of the labels find only records of group {about} that are too old (TTL).",
+    "stale": "{share:.0%} of the labels are after the newest event of group {about}: they all get its last state.",
+    "same time": (
+        "In {share:.0%} of the matches the record of group {about} has the very time of the label: it may have been "
+        "written together with the outcome."
+    ),
+    "publish moment": (
+        "{share:.0%} of the label times are the moment at which group {about} was published. Choose the column that "
+        "says when it happened."
+    ),
+}
 
 
 def describe(fs: FeatureStore, group: str, *, handle: RunHandle | None = None) -> dict:
@@ -59,7 +91,8 @@ def values(fs: FeatureStore, group: str, *, con=None) -> list[dict]:
 
     Returns:
         `feature`, `type`, `rows`, `missing` (share, 0 to 1), `not_finite` (share; NaN and ±inf of float64), `distinct`
-        (approximate), `min`, `mean`, `max` (finite numbers; times as text), `top` (most frequent texts: value and share).
+        (approximate; None for lists), `min`, `mean`, `max` (finite numbers; times as text), `top` (most frequent texts:
+        value and share).
     """
     current = _group(fs, group)
     parts = ["count(*)"]
@@ -71,7 +104,9 @@ def values(fs: FeatureStore, group: str, *, con=None) -> list[dict]:
         parts += [
             f"avg(CASE WHEN {name} IS NULL THEN 1.0 ELSE 0.0 END)",
             f"avg(CASE WHEN {known} OR {name} IS NULL THEN 0.0 ELSE 1.0 END)",
-            f"approx_count_distinct({name})",
+            "NULL"
+            if feature.type == "list<float>"
+            else f"approx_count_distinct({name})",  # hashing embeddings takes long
             kept.format("min") if ordered else "NULL",
             f"avg({name}) FILTER ({known})" if number else "NULL",
             kept.format("max") if ordered else "NULL",
@@ -82,12 +117,14 @@ def values(fs: FeatureStore, group: str, *, con=None) -> list[dict]:
         rows, *figures = q.one_row(con, f"SELECT {', '.join(parts)} FROM ({source})")
         measures = ("missing", "not_finite", "distinct", "min", "mean", "max", "top")
         found = [
-            {"feature": f.name, "type": f.type, "rows": rows, **dict(zip(measures, figures[7 * i : 7 * i + 7], strict=True))}
-            for i, f in enumerate(current.features)
-        ]  # fmt: skip
+            {"feature": f.name, "type": f.type, "rows": rows} | dict(zip(measures, part, strict=True))
+            for f, part in zip(current.features, _pieces(figures, len(measures)), strict=True)
+        ]
         wanted = [(one, value) for one in found for value in one["top"] or ()]
         counted = [f"count(*) FILTER (CAST({q.ident(one['feature'])} AS VARCHAR) = ?)" for one, _ in wanted]
-        counts = con.execute(f"SELECT {', '.join(counted)} FROM ({source})", [v for _, v in wanted]).fetchall()[0] if wanted else ()  # fmt: skip
+        counts: tuple = ()
+        if wanted:
+            counts = con.execute(f"SELECT {', '.join(counted)} FROM ({source})", [v for _, v in wanted]).fetchall()[0]
     for one in found:
         one["top"] = []
     for (one, value), count in zip(wanted, counts, strict=True):
@@ -113,7 +150,8 @@ def over_versions(fs: FeatureStore, group: str, *, con=None, most: int = MOST_VE
         name = q.ident(feature.name)
         parts.append(f"avg(CASE WHEN {name} IS NULL THEN 1.0 ELSE 0.0 END)")
         parts.append(f"avg({name}) FILTER ({_finite(name, feature.type)})" if feature.type in NUMBERS else "NULL")
-    query = f"SELECT {', '.join(parts)} FROM ({_rows(fs, current)}) GROUP BY version ORDER BY version DESC LIMIT {int(most)}"
+    ordered = f"GROUP BY version ORDER BY version DESC LIMIT {int(most)}"
+    query = f"SELECT {', '.join(parts)} FROM ({_rows(fs, current)}) {ordered}"
     with _connection(con) as con:
         rows = con.execute(query).fetchall()
     found = []
@@ -143,7 +181,8 @@ def events(fs: FeatureStore, group: str, *, con=None, most: int = MOST_POINTS) -
     day = f"CAST(floor(epoch_us({q.ident(current.event_time)}) / {DAY_US}) AS BIGINT)"
     query = (
         f"WITH d AS MATERIALIZED (SELECT {day} AS day FROM ({_rows(fs, current)})), "
-        f"s AS (SELECT min(day) AS first, CAST(ceil((max(day) - min(day) + 1) / {int(most)}) AS BIGINT) AS width FROM d) "
+        f"s AS (SELECT min(day) AS first, CAST(ceil((max(day) - min(day) + 1) / {int(most)}) AS BIGINT) AS width "
+        "FROM d) "
         "SELECT any_value(width), any_value(first) + (day - first) // width * any_value(width) AS start, count(*) "
         "FROM d, s GROUP BY (day - first) // width, first, width ORDER BY start"
     )
@@ -164,7 +203,8 @@ def expiry(fs: FeatureStore, group: str, *, con=None, now: dt.datetime | None = 
     now_us = to_microseconds(now or fs._clock())
     keys = ", ".join(map(q.ident, current.key_names))
     event = f"epoch_us({q.ident(current.event_time)})"
-    newest = f"SELECT max(struct_pack(t := {event}, s := _seq, d := is_deleted)) AS r FROM ({offline.select(fs.ws.root, current)}) GROUP BY {keys}"
+    source = offline.select(fs.ws.root, current, features=[])
+    newest = f"SELECT max(struct_pack(t := {event}, s := _seq, d := is_deleted)) AS r FROM ({source}) GROUP BY {keys}"
     old = f"r.t < {now_us - current.ttl_us}" if current.ttl_us is not None else "false"
     with _connection(con) as con:
         query = f"SELECT count(*), count(*) FILTER ({old}), max(r.t) FROM ({newest}) WHERE NOT r.d"
@@ -220,12 +260,15 @@ def matches(
     join_keys: Mapping[str, Mapping[str, str]] | None = None,
     handle: RunHandle | None = None,
 ) -> list[dict]:
-    """Return per group how many labels find a record, and how label times lie to event times; arguments as `training_set`.
+    """Return per group how many labels find a record, and how label times lie to event times.
+
+    Arguments as in `FeatureStore.training_set`.
 
     Returns:
-        `group`, `labels` (with a time), `found`, `expired` (found, but too old for every chosen feature), `before` (labels
-        before the group's first event), `after` (after its newest), `same_time` (record and label have the same moment),
-        `at_publish` (label time within a second of a publish), `age_s` (median, of records found), `first` and `last` event.
+        `group`, `labels` (with a time), `found`, `expired` (found, but too old for every chosen feature), `before`
+        (labels before the group's first event), `after` (after its newest), `same_time` (record and label have one
+        moment), `at_publish` (label time within a second of a publish), `age_s` (median, of records found), `first` and
+        `last` event.
     """
     view = fs._features_of(features)
     with fs.ws.reading() as session:
@@ -235,12 +278,19 @@ def matches(
     if time not in table.column_names:
         raise ColumnNotFound.of(time, table.column_names)
     wanted = choose(view.features, groups, table.column_names, {**view.join_keys, **(join_keys or {})}, view.ttl)
-    as_of_us = to_microseconds(read_moment(as_of)) if as_of is not None else None
+    try:
+        as_of_us = to_microseconds(read_moment(as_of)) if as_of is not None else None
+    except ValueError as error:
+        raise InputError(f"as_of {as_of!r} is no moment.", hint="Give a datetime or ISO 8601 text.") from error
     found = []
     with q.connection() as con:
         steps = Steps(handle, con)
         con.register("labels", table)
         types = {name: kind for name, kind, *_ in con.execute("DESCRIBE labels").fetchall()}
+        if utc_micros(q.ident(time), types[time]) is None:
+            raise InputError(
+                f"The label time {time!r} is {types[time]}, not a timestamp.", hint="Choose another column."
+            )
         for part in wanted:
             steps.begin(0.7, f"counting matches in group {part.group.name}")
             found.append(_match(fs, con, part, types, time, published[part.group.name], as_of_us))
@@ -266,7 +316,8 @@ def _match(fs: FeatureStore, con, part: Wanted, types: Mapping[str, str], time: 
     near = " OR ".join(f"abs(t - {us}) < 1000000" for us in written) or "false"
     event = f"epoch_us({q.ident(group.event_time)})"
     query = (
-        f"WITH f AS MATERIALIZED (SELECT {named}, {event} AS e, arg_max(is_deleted, _seq) AS d FROM ({source}) GROUP BY ALL), "
+        f"WITH f AS MATERIALIZED (SELECT {named}, {event} AS e, arg_max(is_deleted, _seq) AS d FROM ({source}) "
+        "GROUP BY ALL), "
         "ends AS (SELECT min(e) AS first, max(e) AS last FROM f), "
         f"l AS (SELECT {given}, epoch_us({moment}) AS t FROM labels WHERE {moment} IS NOT NULL), "
         f"j AS (SELECT l.t, f.e, f.d FROM l ASOF LEFT JOIN f ON {same} AND l.t >= f.e) "
@@ -274,7 +325,7 @@ def _match(fs: FeatureStore, con, part: Wanted, types: Mapping[str, str], time: 
         f"count(*) FILTER (t > last), count(*) FILTER (NOT d AND e = t), count(*) FILTER ({near}), "
         "median(t - e) FILTER (NOT d), any_value(first), any_value(last) FROM j, ends"
     )
-    counts = dict(zip(("labels", "found", "expired", "before", "after", "same_time", "at_publish", "age_s", "first", "last"), q.one_row(con, query), strict=True))  # fmt: skip
+    counts = dict(zip(MATCHED, q.one_row(con, query), strict=True))
     counts["age_s"] = counts["age_s"] / 1_000_000 if counts["age_s"] is not None else None
     for end in ("first", "last"):
         counts[end] = from_microseconds(counts[end]).isoformat() if counts[end] is not None else None
@@ -302,8 +353,7 @@ def leakage(
         matched: what `matches` gave, if it is known already.
 
     Returns:
-        `kind` (correlated, separates, determines, value, stale, too early, no match, same time, publish moment, one event
-        time, one label time), `about` (feature or group) and `says` (a sentence).
+        `kind` (a key of `SAYS`), `about` (feature or group) and `says` (a sentence).
     """
     labels = intake.as_arrow(labels)
     more = {"as_of": as_of, "join_keys": join_keys, "handle": handle}
@@ -322,32 +372,34 @@ def leakage(
 
 
 def _of_times(con, time: str, matched: Sequence[Mapping]) -> list[dict]:
-    found = []
     moments, rows = q.one_row(con, f"SELECT count(DISTINCT {q.ident(time)}), count({q.ident(time)}) FROM train")
-    if moments == 1 and rows > 1:
-        found.append(_finding("one label time", time, f"All {rows:,} labels have the same time. Is it the moment at which they were exported?"))  # fmt: skip
+    found = [_finding("one label time", time, rows=rows)] if moments == 1 and rows > 1 else []
     for one in matched:
-        group, count = one["group"], one["labels"]
-        if not count:
-            continue
-        if one["first"] is None:
-            found.append(_finding("no match", group, f"Group {group} has no rows yet: its features are all null."))
-            continue
-        if one["first"] == one["last"]:
-            found.append(_finding("one event time", group, f"Every row of group {group} has the same event time: it does not say when each value became known, so a value may come from after the label."))  # fmt: skip
-        if one["before"]:
-            found.append(_finding("too early", group, f"{one['before'] / count:.0%} of the labels are before the first event of group {group}: there its features are null."))  # fmt: skip
-        if (missed := 1 - one["found"] / count) > 0.2:
-            found.append(_finding("no match", group, f"{missed:.0%} of the labels find no record in group {group}. Are the keys spelt alike?"))  # fmt: skip
-        if one["expired"] / count > 0.2:
-            found.append(_finding("stale", group, f"{one['expired'] / count:.0%} of the labels find only records of group {group} that are too old (TTL)."))  # fmt: skip
-        if one["after"] / count > 0.5:
-            found.append(_finding("stale", group, f"{one['after'] / count:.0%} of the labels are after the newest event of group {group}: they all get its last state."))  # fmt: skip
-        if one["found"] and one["same_time"] / one["found"] > 0.5:
-            found.append(_finding("same time", group, f"In {one['same_time'] / one['found']:.0%} of the matches the record of group {group} has the very time of the label: it may have been written together with the outcome."))  # fmt: skip
-        if one["at_publish"] / count > 0.5:
-            found.append(_finding("publish moment", group, f"{one['at_publish'] / count:.0%} of the label times are the moment at which group {group} was published. Choose the column that says when it happened."))  # fmt: skip
+        if one["labels"]:
+            found += [_finding(kind, one["group"], share=share) for kind, share in _of_group(one)]
     return found
+
+
+def _of_group(one: Mapping) -> Iterator[tuple[str, float]]:
+    """Yield (kind of finding, share of the labels) for one group's matches."""
+    count = one["labels"]
+    if one["first"] is None:
+        yield "no rows", 1.0
+        return
+    if one["first"] == one["last"]:
+        yield "one event time", 1.0
+    if one["before"]:
+        yield "too early", one["before"] / count
+    if one["found"] < (1 - MANY) * count:
+        yield "no match", 1 - one["found"] / count
+    if one["expired"] > MANY * count:
+        yield "expired", one["expired"] / count
+    if one["after"] > count / 2:
+        yield "stale", one["after"] / count
+    if one["same_time"] > one["found"] / 2:
+        yield "same time", one["same_time"] / one["found"]
+    if one["at_publish"] > count / 2:
+        yield "publish moment", one["at_publish"] / count
 
 
 def _of_label(con, label: str, features: Sequence[str]) -> list[dict]:
@@ -383,7 +435,7 @@ def _correlated(con, number: str, label: str, features: Sequence[str]) -> list[d
         parts += [f"corr({number}, {x}) FILTER ({known})", f"count(*) FILTER ({known})"]
     figures = q.one_row(con, f"SELECT {', '.join(parts)} FROM train")
     return [
-        _finding("correlated", feature, f"{feature} alone nearly predicts {label}: their correlation is {r:.3f}. Is it known before the label?")
+        _finding("correlated", feature, label=label, r=r)
         for feature, r, rows in zip(features, figures[::2], figures[1::2], strict=True)
         if r is not None and not math.isnan(r) and abs(r) > STRONG and rows >= FEW_ROWS
     ]  # fmt: skip
@@ -396,14 +448,14 @@ def _separating(con, y: str, label: str, features: Sequence[str]) -> list[dict]:
     parts = []
     for feature in features:
         x = f"CAST({q.ident(feature)} AS DOUBLE)"
-        parts += [f"count(*) FILTER (isfinite({x}))", f"min({x}) FILTER (isfinite({x}))", f"max({x}) FILTER (isfinite({x}))"]  # fmt: skip
+        parts += [f"{what} FILTER (isfinite({x}))" for what in ("count(*)", f"min({x})", f"max({x})")]
     rows = con.execute(f"SELECT {', '.join(parts)} FROM train WHERE {y} IS NOT NULL GROUP BY {y}").fetchall()
     found = []
     for i, feature in enumerate(features):
         ranges = sorted(row[3 * i + 1 : 3 * i + 3] for row in rows if row[3 * i] >= FEW_PER_CLASS)
         apart = all(low[1] < high[0] for low, high in zip(ranges, ranges[1:], strict=False))
         if len(ranges) == len(rows) > 1 and apart:
-            found.append(_finding("separates", feature, f"{feature} alone tells the classes of {label} apart: their values do not overlap. Is it known before the label?"))  # fmt: skip
+            found.append(_finding("separates", feature, label=label))
     return found
 
 
@@ -411,22 +463,25 @@ def _determining(con, y: str, label: str, features: Sequence[str]) -> list[dict]
     found = []
     for feature in features:
         counted = (
-            f"WITH c AS (SELECT CAST({q.ident(feature)} AS VARCHAR) AS x, CAST({y} AS VARCHAR) AS y, count(*) AS n FROM train "
-            f"WHERE {q.ident(feature)} IS NOT NULL AND {y} IS NOT NULL GROUP BY ALL), "
+            f"WITH c AS (SELECT CAST({q.ident(feature)} AS VARCHAR) AS x, CAST({y} AS VARCHAR) AS y, count(*) AS n "
+            f"FROM train WHERE {q.ident(feature)} IS NOT NULL AND {y} IS NOT NULL GROUP BY ALL), "
             "v AS (SELECT x, sum(n) AS n, max(n) AS best, arg_max(y, n) AS y FROM c GROUP BY x), "
             "p AS (SELECT y, sum(n) / (SELECT sum(n) FROM c) AS share FROM c GROUP BY y) "
         )
         rows, right, many, commonest = q.one_row(
             con, f"{counted} SELECT sum(n), sum(best), count(*), (SELECT max(share) FROM p) FROM v"
         )
-        # many values of few rows each would always "determine" the label
-        if rows and rows >= FEW_ROWS and many * FEW_PER_CLASS <= rows and right / rows >= 0.99 > STRONG >= commonest:
-            found.append(_finding("determines", feature, f"{feature} alone nearly predicts {label}: its value decides it in {right / rows:.0%} of the rows. Is it known before the label?"))  # fmt: skip
+        # many values of few rows each always "determine" a label, and so does any value where nearly all labels are one
+        enough = rows and rows >= FEW_ROWS and many * FEW_PER_CLASS <= rows and commonest <= STRONG
+        if enough and right >= SURE * rows:
+            found.append(_finding("determines", feature, label=label, share=right / rows))
             continue
-        sure = f"{counted} SELECT v.x, v.y, v.n FROM v JOIN p USING (y) WHERE v.n = v.best AND v.n >= {FEW_ROWS} AND share < 1 AND v.n * ln(share) < {math.log(BY_CHANCE)} ORDER BY v.n DESC, v.x LIMIT 3"  # fmt: skip
+        sure = (
+            f"{counted} SELECT v.x, v.y, v.n FROM v JOIN p USING (y) WHERE v.n = v.best AND v.n >= {FEW_ROWS} "
+            f"AND share < 1 AND v.n * ln(share) < {math.log(BY_CHANCE)} ORDER BY v.n DESC, v.x LIMIT 1"
+        )
         for value, outcome, count in con.execute(sure).fetchall():
-            found.append(_finding("value", feature, f"{label} is {outcome} in all {count:,} rows where {feature} is {value}. Is that value set after the label?"))  # fmt: skip
-            break
+            found.append(_finding("value", feature, label=label, value=value, outcome=outcome, rows=count))
     return found
 
 
@@ -434,8 +489,8 @@ def _is_number(kind: str) -> bool:
     return kind in (*intake.WHOLE, *intake.FLOATS) or kind.startswith("DECIMAL") and "[" not in kind
 
 
-def _finding(kind: str, about: str, says: str) -> dict:
-    return {"kind": kind, "about": about, "says": says}
+def _finding(kind: str, about: str, **facts) -> dict:
+    return {"kind": kind, "about": about, "says": SAYS[kind].format(about=about, **facts)}
 
 
 def _group(fs: FeatureStore, name: str) -> Group:
@@ -449,6 +504,11 @@ def _rows(fs: FeatureStore, group: Group) -> str:
 
 def _finite(name: str, kind: str | None) -> str:
     return f"isfinite({name})" if kind == "float64" else f"{name} IS NOT NULL"
+
+
+def _pieces(values: Sequence, size: int) -> list[Sequence]:
+    """Return a sequence cut into pieces of one size (Python 3.12 has it in itertools)."""
+    return [values[i : i + size] for i in range(0, len(values), size)]
 
 
 def _connection(con):

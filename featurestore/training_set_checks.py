@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from featurestore import statistics
+from featurestore import statistics, training_sets
 from featurestore.point_in_time import NaiveTimeWarning
 from featurestore.stopping import Steps
 from featurestore.wire import as_json
@@ -37,7 +37,7 @@ def preview(
     """Return the first rows of a training set and what is suspicious about it, as JSON values; nothing is saved.
 
     Args:
-        labels: name or `name@version` of a dataset. Of more than `most` rows, the first and a random sample are looked at.
+        labels: name or `name@version` of a dataset. Of more than `most` rows, the first and a random sample are taken.
         label: the column that a model is to predict.
 
     Returns:
@@ -88,8 +88,11 @@ def save(
         warnings.simplefilter("ignore", NaiveTimeWarning)
         with q.connection() as con:
             table = dataset.relation(con).to_arrow_table()
+        made = fs.training_set(dataset, features, time, **more)
         matched = statistics.matches(fs, table, features, time, **more)
-        done = fs.save_training_set(name, dataset, features, time, **more)
+        if handle:
+            handle.progress(0.9, "saving")
+        done = training_sets.save(fs.ws, name, made)  # last, so that a cancel before it leaves nothing
     return {"ref": done.ref, "rows": done.rows, "new": done.is_new, "matches": matched}
 
 
@@ -105,7 +108,7 @@ def saved(ws: Workspace) -> list[dict]:
 
 
 def make_again(fs: FeatureStore, ref: str, *, handle: RunHandle | None = None) -> dict:
-    """Make a saved training set again from its lineage and compare it, cell by cell and row by row, with what was saved.
+    """Make a saved training set again from its lineage and compare it, cell by cell, with what was saved.
 
     Returns:
         `identical`, `rows` (saved, made again) and `differences`: a sentence per column that differs.

@@ -57,7 +57,7 @@ def typed_value(column: str, kind: str | None, words: str) -> Any:
 
 
 def side_by_side(ws: Workspace, left: str, right: str) -> list[dict]:
-    """Return what two versions of a view say, one dict per fact: `what`, `change` (same, new, gone, differs), both sides.
+    """Return what two versions of a view say, a dict per fact: `what`, `change` (same, new, gone, differs), both sides.
 
     Features with their TTL and default come first, then names of keys, request columns and the recipe; same ones last.
     """

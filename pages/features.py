@@ -279,9 +279,9 @@ def group_list(groups: list[dict]) -> None:
             "data version": g["version"],
             "rows": g["rows"],
             "records online": g["online_records"],
+            "description": g["description"],
             "tags": ", ".join(g["tags"]),
             "owner": g["owner"],
-            "description": g["description"],
         }
         for g in groups
     ]

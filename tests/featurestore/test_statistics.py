@@ -60,7 +60,7 @@ def test_a_deleted_row_counts_nowhere(people, clock):
 
 
 def test_events_by_day_stay_few(people, clock):
-    """Three rows on 1 January, one on 2 January; then one 399 days after the first: 400 days are 200 points of 2 days."""
+    """Three rows on 1 January, one on 2 January; then one 399 days after the first: 400 days, 200 points of 2 days."""
     found = statistics.events(people, "p")
     points = [{"from": "2026-01-01", "rows": 3}, {"from": "2026-01-02", "rows": 1}]
     assert found == {"days_per_point": 1, "points": points}
@@ -105,9 +105,8 @@ def test_why_a_record_is_not_online(people, clock):
 @pytest.fixture
 def scores(fs, clock):
     """40 keys with one row each at hours 1 to 40, published at 50 h."""
-    fs.create_group(
-        "s", keys=["id"], event_time="ts", features={"same": "float64", "noise": "float64", "step": "float64", "city": "string"}
-    )  # fmt: skip
+    numbers = dict.fromkeys(("same", "noise", "step"), "float64")
+    fs.create_group("s", keys=["id"], event_time="ts", features={**numbers, "city": "string"})
     clock.now = at(50)
     ids = list(range(40))
     columns = {
@@ -139,12 +138,21 @@ def kinds(found):
 
 
 def test_matches_by_hand(scores):
-    """Labels at 0.5 h, 2 h (the very event), 5 h and 60 h for keys 0 to 3 (events 1, 2, 3, 4 h), and an unknown key at 2 h."""
+    """Labels at 0.5 h, 2 h (the very event), 5 h, 60 h for keys 0 to 3 (events 1, 2, 3, 4 h); an unknown key at 2 h."""
     (found,) = statistics.matches(scores, labels([0.5, 2, 5, 60, 2], [0] * 5, [0, 1, 2, 3, 99]), REFS, "ts")
     wanted = {"labels": 5, "found": 3, "expired": 0, "before": 1, "after": 1, "same_time": 1, "at_publish": 0}
     assert {k: found[k] for k in wanted} == wanted
     assert found["age_s"] == 2 * 3600  # of 0, 2 and 56 hours
     assert (found["first"], found["last"]) == (at(1).isoformat(), at(40).isoformat())
+
+
+def test_matches_need_times(scores):
+    with pytest.raises(InputError, match="as_of 'soon' is no moment"):
+        statistics.matches(scores, labels([1], [0]), REFS, "ts", as_of="soon")
+    with pytest.raises(InputError, match="'y' is BIGINT, not a timestamp"):
+        statistics.matches(scores, labels([1], [0]), REFS, "y")
+    with pytest.raises(LookupError, match="'when'"):
+        statistics.matches(scores, labels([1], [0]), REFS, "when")
 
 
 def test_matches_know_the_ttl_and_deletes(people, clock):
@@ -173,7 +181,7 @@ def test_classes_that_a_feature_tells_apart(scores):
 
 
 def test_one_value_that_decides(scores):
-    """In Ulm the answer is always no. That is worth a word only where chance would rarely do it, given how common a no is."""
+    """In Ulm the answer is always no. That is worth a word only where chance would rarely do it."""
     y = ["no"] * 20 + ["no", "yes"] * 10
     found = statistics.leakage(scores, labels([45] * 40, y), ["s:city"], "ts", "y")
     assert not any(f["kind"] == "value" for f in found)  # 0.75^20 = 0.0032 is not below 0.001
@@ -206,7 +214,7 @@ def test_a_constant_event_time(fs, clock):
     assert ("one event time", "k") in kinds(found)
     fs.create_group("none", keys=["id"], event_time="ts", features={"x": "float64"})
     found = statistics.leakage(fs, labels([5, 6], [0, 1], [1, 2]), ["none:x"], "ts")
-    assert kinds(found) == {("no match", "none")}
+    assert kinds(found) == {("no rows", "none")}
 
 
 def test_preview_save_and_make_again(scores, clock):
@@ -214,7 +222,8 @@ def test_preview_save_and_make_again(scores, clock):
     scores.ws.datasets.write("labels", data, lineage={})
     shown = training_set_checks.preview(scores, "labels", REFS, "ts", "y")
     assert (shown["checked"], shown["total"], len(shown["rows"])) == (40, 40, 20)
-    assert shown["rows"][0] == {"id": 0, "ts": "2026-01-01T10:00:00Z", "y": 0, "same": 0.0, "noise": 0.0, "step": 0.0, "city": "Ulm"}  # fmt: skip
+    features = {"same": 0.0, "noise": 0.0, "step": 0.0, "city": "Ulm"}
+    assert shown["rows"][0] == {"id": 0, "ts": "2026-01-01T10:00:00Z", "y": 0, **features}
     assert training_set_checks.preview(scores, "labels", REFS, "ts", "y", most=10)["checked"] == 30
     done = training_set_checks.save(scores, "train", "labels", REFS, "ts")
     assert (done["ref"], done["rows"], done["matches"][0]["found"]) == ("train@1", 40, 40)
@@ -231,7 +240,8 @@ def test_preview_save_and_make_again(scores, clock):
 
 def test_lineage_goes_both_ways(scores):
     ws = scores.ws
-    ws.datasets.write("labels", labels([10] * 4, [0, 1] * 2), lineage={"from": [{"kind": "file", "ref": 'a\\b "c".csv'}], "how": "import"})  # fmt: skip
+    source = {"from": [{"kind": "file", "ref": 'a\\b "c".csv'}], "how": "import"}
+    ws.datasets.write("labels", labels([10] * 4, [0, 1] * 2), lineage=source)
     scores.create_view("v", ["s:noise"])
     training_set_checks.save(scores, "train", "labels", "v", "ts")
     drawn = lineage.graph(ws, "feature_group", "s@1")
@@ -269,8 +279,14 @@ def test_two_versions_of_a_view(scores):
 
 @pytest.mark.parametrize(
     "kind,words,value",
-    [("float64", "1", 1), ("int64", "2.0", 2), ("bool", "True", True), ("string", "7", "7"), ("list<float>", "[1, 2]", [1, 2])],
-)  # fmt: skip
+    [
+        ("float64", "1", 1),
+        ("int64", "2.0", 2),
+        ("bool", "True", True),
+        ("string", "7", "7"),
+        ("list<float>", "[1, 2]", [1, 2]),
+    ],
+)
 def test_defaults_as_people_type_them(kind, words, value):
     assert view_editing.default_from_text("a", kind, words) == value
     assert view_editing.default_from_text("a", kind, view_editing.text_of_default(value)) == value
