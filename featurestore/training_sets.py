@@ -116,11 +116,12 @@ def _at_the_read(view: View, result, label_columns: Sequence[str], columns: Mapp
             f"View {view.name!r} needs the columns {missing} of the request.", hint="Add them to the labels."
         )
     made = views.on_demand(view, result, {**{c: c for c in view.request}, **here})
-    result = result.select(label_columns)
+    whole = result.select(label_columns)
     for name in views.outputs(view, made.column_names):
         shown = name if name not in label_columns else f"{view.name}:{name}"
-        result = result.append_column(shown, made.column(name))
-    return result
+        column = made.column(name) if name in made.column_names else result.column(here[name])
+        whole = whole.append_column(shown, column)
+    return whole
 
 
 def save(ws: Workspace, name: str, table) -> DatasetVersion:

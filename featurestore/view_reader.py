@@ -80,4 +80,4 @@ class ViewReader:
             raise InputError(
                 f"The recipe of view {self.view.name!r} removed the row.", hint="Take filters out of its recipe."
             )
-        return {name: made[name] for name in self.outputs}
+        return {name: made[name] if name in made else found[name] for name in self.outputs}

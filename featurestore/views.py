@@ -343,5 +343,9 @@ def _as(column, kind: str | None, name: str):
 
 
 def outputs(view: View, made_columns: Sequence[str]) -> list[str]:
-    """Return what a read of the view gives: with a recipe its columns without those of the request."""
-    return [c for c in made_columns if c not in view.request]
+    """Return what a read of a view with a recipe gives: features that the recipe does not take, then the recipe's columns
+    without those of the request.
+    """
+    taken = view.recipe["inputs"].get(MAIN, {})
+    untouched = [name for name in view.names().values() if name not in taken and name not in made_columns]
+    return [*untouched, *(c for c in made_columns if c not in view.request)]

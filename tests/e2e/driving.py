@@ -89,6 +89,7 @@ class Person:
         self.rest()
 
     def click(self, name: str, *, exact: bool = True, nth: int = 0) -> None:
+        self.page.mouse.move(2, 2)  # away from what was clicked before: its tooltip may lie over the next thing
         self.page.get_by_role("button", name=name, exact=exact).nth(nth).click()
         self.rest()
 

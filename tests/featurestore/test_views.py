@@ -66,6 +66,13 @@ def test_one_view_serves_online_and_makes_training_sets(fs):
     assert train.column("amount").to_pylist() == [50] * 4
 
 
+def test_features_that_the_recipe_does_not_take_come_along(fs):
+    fs.create_view("v", ["users:city", "users:income"], recipe=fitted("income * 2", "twice", income=[1.0]))
+    assert fs.get_features("v", "a") == {"city": "Bern", "income": 1000.0, "twice": 2000.0}
+    train = fs.training_set(pa.table({"user": ["a"], "ts": [at(9)]}), "v")
+    assert train.select(["city", "income", "twice"]).to_pylist() == [fs.get_features("v", "a")]
+
+
 def test_the_order_of_labels_is_kept_through_the_recipe(fs):
     fs.create_view("v", ["users:income"], recipe=fitted("income * 2", "twice", income=[1.0]), defaults={"income": 3.0})
     users = ["a", "x"] * 3000
