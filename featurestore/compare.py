@@ -22,7 +22,7 @@ def summary(fs: FeatureStore, group: str, version: int) -> dict[str, dict]:
         mean = f"CAST(round(avg({name}), 6) AS VARCHAR)" if feature["type"] in ("int64", "float64") else "NULL"
         parts += [
             f"avg(CASE WHEN {name} IS NULL THEN 1.0 ELSE 0.0 END)",
-            f"approx_count_distinct({name})",
+            f"least(approx_count_distinct({name}), count({name}))",
             f"CAST(min({name}) AS VARCHAR)" if ordered else "NULL",
             f"CAST(max({name}) AS VARCHAR)" if ordered else "NULL",
             mean,

@@ -106,7 +106,7 @@ def values(fs: FeatureStore, group: str, *, con=None) -> list[dict]:
             f"avg(CASE WHEN {known} OR {name} IS NULL THEN 0.0 ELSE 1.0 END)",
             "NULL"
             if feature.type == "list<float>"
-            else f"approx_count_distinct({name})",  # hashing embeddings takes long
+            else f"least(approx_count_distinct({name}), count({name}))",  # hashing embeddings takes long
             kept.format("min") if ordered else "NULL",
             f"avg({name}) FILTER ({known})" if number else "NULL",
             kept.format("max") if ordered else "NULL",
