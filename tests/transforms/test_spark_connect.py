@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import sys
@@ -17,9 +18,13 @@ from transforms.errors import InputError
 SERVER = """
 import sys
 from pyspark.sql import SparkSession
-SparkSession.builder.remote("local[1]").config("spark.connect.grpc.binding.port", sys.argv[1]).config(
-    "spark.connect.grpc.binding.address", "127.0.0.1").config("spark.ui.enabled", "false").config(
-    "spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate().range(1).count()
+settings = {"spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin", "spark.connect.grpc.binding.port": sys.argv[1],
+            "spark.connect.grpc.binding.address": "127.0.0.1", "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1"}
+builder = SparkSession.builder.master("local[1]")
+for name, value in settings.items():
+    builder = builder.config(name, value)
+builder.getOrCreate().range(1).count()
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -38,8 +43,10 @@ def address():
         text=True,
     )
     try:
-        if server.stdout.readline().strip() != "ready":
-            pytest.fail("the Spark Connect server did not start")
+        answered, _, _ = select.select([server.stdout], [], [], 120)
+        if not answered or server.stdout.readline().strip() != "ready":
+            server.kill()
+            pytest.fail("the Spark Connect server did not start within two minutes")
         yield f"sc://127.0.0.1:{port}"
     finally:
         server.stdin.close()
