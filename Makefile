@@ -25,7 +25,8 @@ test-spark: $(VENV)/.dev
 test-servers: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m servers
 
-test-all: test test-browser test-servers
+test-all: test test-browser
+	TILTH_CHAOS_S=300 $(BIN)/python -m pytest -n auto --dist loadgroup -m servers
 	$(BIN)/python -m pytest -m spark
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m random
 
