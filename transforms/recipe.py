@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from transforms import schema as types
-from transforms.engines import DuckDBEngine
+from transforms.engines import DuckDBEngine, first_line
 from transforms.errors import AppError, FitError, InputError, RecipeError
 from transforms.parameters import resolved
 from transforms.transform import CombiningTransform, Transform, applied, find
@@ -356,6 +357,14 @@ class at_step:
     def __exit__(self, kind, error, trace):
         if isinstance(error, AppError) and not error.message.startswith("Step "):
             error.message = self.place + error.message
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise RecipeError(
+                f"{self.place}it needs more memory than it may take: {first_line(error)}",
+                hint="Allow more (--memory). Medians and quantiles are learnt from all values of a column at once; "
+                "fit on a part of the rows, then run all of them with that file (--state), which needs much less.",
+            ) from error
+        if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
+            raise RecipeError(f"{self.place}DuckDB stopped: {first_line(error)}") from error
         return False
 
 

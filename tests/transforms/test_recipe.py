@@ -7,6 +7,7 @@ import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -471,3 +472,12 @@ def test_odd_column_names_of_a_record():
     names = ["a\"b'c", "größe", "select", "tilth_record", "$1", "x\ny"]
     fitted = FittedRecipe(inputs={"main": dict.fromkeys(names, "int64")}).add("number.negate", {"columns": names})
     assert fitted.transform_record(dict.fromkeys(names, 1)) == dict.fromkeys(names, -1)
+
+
+def test_a_step_that_needs_more_memory_than_it_may_take_says_so(tmp_path):
+    """A median of 40 million different numbers does not fit into 100 MB."""
+    con = duckdb.connect(config={"memory_limit": "100MB", "temp_directory": str(tmp_path), "threads": 1})
+    big = con.sql("SELECT hash(range)::DOUBLE AS x FROM range(40000000)")
+    recipe = Recipe().add("missing.fill_statistic", {"columns": ["x"], "statistic": "median"})
+    with pytest.raises(RecipeError, match=r'Step 1 "Fill missing numbers": it needs more memory than it may take'):
+        recipe.fit(big, con)
