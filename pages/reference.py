@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from shell import forms
@@ -79,6 +81,9 @@ def attempt(cls: type, example, number: int) -> None:
             )
 
 
+TYPOGRAPHY = re.compile(r"[<>~]=|<?-+>|<-|--")  # Streamlit shows these as signs of their own (≥, →, –), but not in code
+
+
 def columns_of(table) -> dict[str, str]:
     import ibis
 
@@ -105,8 +110,11 @@ def cell(value) -> str:
         return ":gray[*missing*]"
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
-    if isinstance(value, str):
-        return md(value) if value.strip() else f"`{value}`" if value else "````"
+    if value == "":
+        return '`""`'
+    if isinstance(value, str) and (not value.strip() or TYPOGRAPHY.search(value)):
+        fence = "`" * (max(map(len, re.findall("`+", value)), default=0) + 1)
+        return f"{fence} {value} {fence}" if "`" in value else f"{fence}{value}{fence}"
     return md(str(value))
 
 
