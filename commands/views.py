@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from commands.common import JsonOption, WorkspaceOption, emit, key_values, table, user_errors
-from commands.features import open_store
-from transforms.errors import InputError
+from commands.features import open_store, parse_json
 
 views_app = typer.Typer(
     no_args_is_help=True, help="Feature views: a versioned choice of features, served and trained on alike."
@@ -21,13 +20,6 @@ ViewArgument = Annotated[str, typer.Argument(help="Name of the view, or NAME@VER
 
 def register(app: typer.Typer) -> None:
     app.add_typer(views_app, name="views")
-
-
-def from_json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{what} {text!r} is not JSON: {error}.", hint='Write {"id": 7} or [{"id": 7}].') from error
 
 
 @views_app.command()
@@ -66,7 +58,9 @@ def create(
         feature,
         description,
         ttl=key_values(ttl, "--ttl"),
-        defaults={n: from_json(text, f"The default of {n}") for n, text in key_values(default, "--default").items()},
+        defaults={
+            n: parse_json(text, f"The default of {n} {text!r}") for n, text in key_values(default, "--default").items()
+        },
         join_keys=names,
         request=key_values(request, "--request"),
         recipe=FittedRecipe.load(recipe) if recipe else None,
@@ -109,7 +103,7 @@ def get(
     """Read a view online."""
     from featurestore.wire import as_json as plain
 
-    found = plain(open_store(ctx).get_features(view, from_json(rows, "The rows"), status=status))
+    found = plain(open_store(ctx).get_features(view, parse_json(rows, "The rows"), status=status))
     emit(ctx, found, json.dumps(found, ensure_ascii=False, indent=1))
 
 

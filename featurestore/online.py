@@ -166,7 +166,7 @@ class OnlineStore:
             self._table(con, group_id)
             if replace:
                 con.execute(f"DELETE FROM records_{group_id}")
-            guards = {hashed: (event_time, seq) for hashed, event_time, seq in self.guards(group_id)}
+            guards = by_hash(self.guards(group_id))
             for batch in batches:
                 rows = allowed(batch, guards) if guards else batch
                 con.executemany(
@@ -238,6 +238,11 @@ class OnlineStore:
         with self._writing() as con:
             con.execute("DELETE FROM removed WHERE group_id = ?", (group_id,))
             con.executemany("INSERT INTO removed VALUES (?, ?, ?, ?)", ((group_id, *guard) for guard in guards))
+
+
+def by_hash(guards: Iterable[tuple[bytes, int, int]]) -> dict[bytes, tuple[int, int]]:
+    """Return hash of the key → (event time, seq) of hard deletes."""
+    return {hashed: (event_time, seq) for hashed, event_time, seq in guards}
 
 
 def allowed(batch: Iterable[tuple], guards: dict[bytes, tuple[int, int]]) -> Iterator[tuple]:

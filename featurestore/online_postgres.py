@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from featurestore.online import allowed, key_hash
+from featurestore.online import allowed, by_hash, key_hash
 from transforms.errors import InputError, Unavailable
 
 CONNECT_TIMEOUT_S = 5
@@ -132,7 +132,7 @@ class PostgresOnline:
             if replace:
                 con.execute(f"DELETE FROM records_{group_id}")
             con.execute(f"CREATE TEMP TABLE arriving (LIKE records_{group_id}) ON COMMIT DROP")
-            guards = {hashed: (event_time, seq) for hashed, event_time, seq in self.guards(group_id)}
+            guards = by_hash(self.guards(group_id))
             with con.cursor().copy("COPY arriving FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["bytea", "int8", "int8", "int2", "bytea"])
                 for batch in batches:

@@ -23,7 +23,8 @@ TIMEOUT_S = 30
 
 # A stamp is two signed 64-bit integers, which Lua's numbers cannot hold: they are compared as four halves. Text
 # comparison in Lua follows the server's locale, so it is of no use here.
-NEWER = """
+# KEYS: records, removed, counts. ARGV: field of the group in counts, then key, hash of the key, stamp and value in turn.
+UPSERT = """
 local function newer(a, b)
   local a1, a2, a3, a4 = struct.unpack('>i4I4i4I4', a)
   local b1, b2, b3, b4 = struct.unpack('>i4I4i4I4', b)
@@ -32,11 +33,6 @@ local function newer(a, b)
   if a3 ~= b3 then return a3 > b3 end
   return a4 > b4
 end
-"""
-# KEYS: records, removed, counts. ARGV: field of the group in counts, then key, hash of the key, stamp and value in turn.
-UPSERT = (
-    NEWER
-    + """
 local live = 0
 for i = 2, #ARGV, 3 do
   local key, hash, new = ARGV[i], ARGV[i + 1], ARGV[i + 2]
@@ -53,7 +49,6 @@ end
 if live ~= 0 then redis.call('HINCRBY', KEYS[3], ARGV[1], live) end
 return live
 """
-)
 # KEYS: records, counts. ARGV: field of the group in counts, key.
 REMOVE = """
 local old = redis.call('HGET', KEYS[1], ARGV[2])

@@ -547,10 +547,6 @@ class FeatureStore:
         """Return `get_many`, the name of the event-time column, and the present moment in microseconds."""
         return self.get_many(group, keys), self._group(group).event_time, to_microseconds(self._clock())
 
-    def describe_keys(self, group: str) -> list[str]:
-        """Return the names of a group's keys; costs microseconds."""
-        return self._group(group).key_names
-
     def _online_group(self, name: str, features: Sequence[str] | None) -> Group:
         group = self._group(name)
         if not group.online:

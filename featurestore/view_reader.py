@@ -31,11 +31,10 @@ class ViewReader:
 
     def read(self, store: FeatureStore, rows: Sequence[Any], request: Mapping, status: bool) -> list[dict]:
         """Return one dict per row, as `FeatureStore.get_features`."""
-        groups = {name: store.describe_keys(name) for name in self.parts}
-        columns = {
-            name: {key: self.view.join_keys.get(name, {}).get(key, key) for key in keys}
-            for name, keys in groups.items()
-        }
+        columns = {}  # group → key → the caller's name for it
+        for group in self.parts:
+            renamed = self.view.join_keys.get(group, {})
+            columns[group] = {key["name"]: renamed.get(key["name"], key["name"]) for key in store.key_columns(group)}
         rows = [{**request, **self._row(row, columns)} for row in rows]
         values: list[dict] = [{} for _ in rows]
         states: list[dict] = [{} for _ in rows]

@@ -308,8 +308,7 @@ def on_demand(view: View, table, columns: Mapping[str, str]):
     marker = "tilth_row"
     while marker in needed:
         marker += "_"
-    kinds = {**{c: None for c in needed}, **{c: view.request.get(c) for c in needed if c in view.request}}
-    picked = {c: _as(table.column(columns[c]), kinds[c], columns[c]) for c in needed}
+    picked = {c: _as(table.column(columns[c]), view.request.get(c), columns[c]) for c in needed}
     given = pa.table({**picked, marker: pa.array(np.arange(table.num_rows))})
     expression = fitted.expression({MAIN: engine.table(given)}, engine=engine, serving=True)
     if marker not in expression.columns:

@@ -89,8 +89,13 @@ class Person:
         self.rest()
 
     def click(self, name: str, *, exact: bool = True, nth: int = 0) -> None:
-        self.page.mouse.move(2, 2)  # away from what was clicked before: its tooltip may lie over the next thing
-        self.page.get_by_role("button", name=name, exact=exact).nth(nth).click()
+        self.press(self.page.get_by_role("button", name=name, exact=exact).nth(nth))
+
+    def press(self, button) -> None:
+        """Click a locator once the tooltip of what was clicked before is gone: it may lie over the button."""
+        self.page.mouse.move(2, 2)
+        self.page.locator("[data-testid=stTooltipContent]").first.wait_for(state="hidden")
+        button.click()
         self.rest()
 
     def see(self, text: str, timeout_s: float = 60) -> None:

@@ -62,8 +62,7 @@ def test_every_form_applies_its_first_example(reader, family):
     reader.rest()
     wrong = []
     for cls in catalog.families()[family][::STEP]:
-        reader.page.mouse.move(2, 2)
-        reader.page.locator(f".st-key-pick_r_{key(cls.name)} button").first.click()
+        reader.press(reader.page.locator(f".st-key-pick_r_{key(cls.name)} button").first)
         reader.page.get_by_role("heading", name=cls.label, exact=True).wait_for()
         reader.rest()
         refused = reader.page.locator("[data-testid=stAlert]")
@@ -71,9 +70,7 @@ def test_every_form_applies_its_first_example(reader, family):
             wrong.append(f"{cls.name}: {refused.first.inner_text()}")
         elif (found := shown(reader)) != (wanted := expected(cls.examples[0])):
             wrong.append(f"{cls.name}: shows {found}, promised {wanted}")
-    reader.page.mouse.move(2, 2)  # away from the last step: its tooltip may lie over the next button
-    reader.page.locator(".st-key-families_r button").first.click()
-    reader.rest()
+    reader.press(reader.page.locator(".st-key-families_r button").first)
     assert not wrong, "\n".join(wrong)
 
 
