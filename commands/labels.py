@@ -11,8 +11,11 @@ from typing import Annotated, Literal
 import typer
 
 from commands.common import JsonOption, WorkspaceOption, emit, open_workspace, say, table, user_errors
+from transforms.errors import InputError
 
 Format = Literal["label-studio", "coco", "yolo", "voc", "ground-truth", "csv"]
+Method = Literal["auto", "majority", "weighted", "dawid-skene", "hierarchical"]
+Task = Literal["detect", "obb", "segment"]
 Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="Name of the collection.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="Format of the label file.")]
 
@@ -142,14 +145,21 @@ def import_(
     format: FormatOption,
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder with the pictures.")] = None,
     annotator: Annotated[str | None, typer.Option(help="Whose answers, if the file does not say.")] = None,
+    task: Annotated[Task | None, typer.Option(help="YOLO: what the lines are [told by the lines].")] = None,
+    attribute: Annotated[
+        str, typer.Option(help="Ground Truth: the label attribute to read [the last of each family].")
+    ] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a label file into a collection; the collection is made if there is none of that name."""
     from labeling.transfer import import_labels
 
-    done = import_labels(open_workspace(ctx), name, path, format, images=images, annotator=annotator)
-    text = f"{done.collection}: {done.answers} answers with {done.boxes} boxes on {done.images} images."
+    done = import_labels(
+        open_workspace(ctx), name, path, format,
+        images=images, annotator=annotator, task=task or "", attribute=attribute,
+    )  # fmt: skip
+    text = f"{done.collection}: {done.answers} answers with {done.regions} regions on {done.images} images."
     if done.without_pixels:
         text += f" {done.without_pixels} images have no pixels yet: add the pictures, or import with --images."
     emit(ctx, asdict(done), "\n".join([text, *done.warnings]))
@@ -165,53 +175,111 @@ def export(
         Path, typer.Option("-o", "--output", metavar="FILE", help="File; for yolo and voc a .zip or a folder.")
     ],
     annotator: Annotated[str | None, typer.Option(help="Only this annotator's answers.")] = None,
+    task: Annotated[Task, typer.Option(help="YOLO: what to write.")] = "detect",
+    attribute: Annotated[
+        str, typer.Option(help="Ground Truth: the label attribute to write [those that were read].")
+    ] = "",
+    with_images: Annotated[
+        bool, typer.Option("--with-images", help="Put the pictures in: redacted copies where only those are shown.")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the labels of a collection as a label file."""
     from labeling.transfer import export_labels
 
-    path = export_labels(open_workspace(ctx), name, output, format, annotator=annotator)
-    emit(ctx, {"collection": name, "format": format, "path": str(path)}, f"Written to {path}.")
+    warnings: list[str] = []
+    path = export_labels(
+        open_workspace(ctx), name, output, format,
+        annotator=annotator, task=task, attribute=attribute, with_images=with_images, on_warning=warnings.append,
+    )  # fmt: skip
+    result = {"collection": name, "format": format, "path": str(path), "warnings": warnings}
+    emit(ctx, result, "\n".join([f"Written to {path}.", *warnings]))
 
 
 @labels.command()
 @user_errors
 def consolidate(
     ctx: typer.Context,
-    name: Name,
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="A collection; a CSV or Parquet of answers; a Ground Truth job folder."),
+    ],
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset [COLLECTION labels].")] = None,
-    iou: Annotated[float, typer.Option(help="Overlap from which two boxes are the same thing.")] = 0.5,
-    quorum: Annotated[float, typer.Option(help="Share of people that must agree.")] = 0.5,
+    iou: Annotated[float, typer.Option(help="Overlap from which two boxes may be the same thing.")] = 0.4,
+    quorum: Annotated[
+        float | None, typer.Option(help="Share of people that must have drawn it [learnt from the answers].")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How votes become one label.")] = "auto",
+    gold: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tasks with their known label, to calibrate the confidence.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.csv", help="Of answers in a file: write the result.")
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make one answer out of several people's, and keep it as a dataset version (a label set)."""
+    """Make one answer out of several people's, with a confidence.
+
+    Of a collection it is kept as a dataset version (a label set). A file needs the columns task, worker, label, and for
+    boxes x, y, w, h.
+    """
+    from labeling.consensus.files import consolidate_answers_file, is_answers
     from labeling.label_sets import write_label_set
 
-    version = write_label_set(open_workspace(ctx), name, dataset, iou, quorum)
-    result = {"name": version.name, "version": version.version, "rows": version.rows, "columns": version.columns}
-    emit(ctx, result, f"{version.name}@{version.version}: {version.rows} rows.")
+    if not is_answers(target):
+        if gold or output:
+            raise InputError(f"--gold and -o are for answers in a file, and there is no file {target}.")
+        version = write_label_set(open_workspace(ctx), target, dataset, iou, quorum, method=method)
+        result = {"name": version.name, "version": version.version, "rows": version.rows, "columns": version.columns}
+        emit(ctx, result, f"{version.name}@{version.version}: {version.rows} rows.")
+        return
+    found = consolidate_answers_file(target, method=method, gold=gold, output=output, least_iou=iou, quorum=quorum)
+
+    def text() -> str:
+        lines = [f"{len(found['tasks'])} tasks, {len(found['workers'])} people, by {found['method']}."]
+        if output:
+            lines.append(f"Written to {output}.")
+        doubtful = [t for t in found["tasks"] if t.get("confidence") is not None]
+        doubtful.sort(key=lambda t: t["confidence"])
+        if doubtful:
+            lines += ["", "Least sure:", table(doubtful[:10], ["task", "label", "confidence", "votes"])]
+        return "\n".join(lines)
+
+    emit(ctx, found, text)
 
 
 @labels.command()
 @user_errors
 def agreement(
     ctx: typer.Context,
-    name: Name,
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="A collection; a CSV or Parquet of answers; a Ground Truth job folder."),
+    ],
     iou: Annotated[float, typer.Option(help="Overlap from which two boxes are the same thing.")] = 0.5,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how far people agree who labelled the same images."""
+    """Say how far people agree who labelled the same images or tasks."""
+    from labeling.consensus.files import agreement_of_answers_file, is_answers
     from labeling.consolidation import agreement as measure
 
-    found = measure(open_workspace(ctx), name, iou)
+    from_file = is_answers(target)
+    found = agreement_of_answers_file(target, least_iou=iou) if from_file else measure(open_workspace(ctx), target, iou)
 
     def text() -> str:
-        if not found["images"]:
+        if not found["pairs"]:
             return "No image has answers of two people, so there is nothing to compare."
-        return table(found["pairs"], ["left", "right", "images", "box_f1", "mean_iou", "class_agreement"])
+        columns = ["left", "right", "images", "box_f1", "mean_iou", "class_agreement", "cohen_kappa"]
+        if from_file:
+            columns = [c for c in found["pairs"][0] if c != "region_f1"]
+        lines = [table(found["pairs"][:30], columns)]
+        for name in ("krippendorff_alpha", "fleiss_kappa", "box_f1"):
+            if found.get(name) is not None:
+                lines.append(f"{name.replace('_', ' ')}: {found[name]:.3f}")
+        return "\n".join(lines)
 
     emit(ctx, found, text)
 
@@ -221,13 +289,72 @@ def agreement(
 def auto(
     ctx: typer.Context,
     name: Name,
-    faces: Annotated[bool, typer.Option("--faces/--no-faces")] = True,
-    plates: Annotated[bool, typer.Option("--plates/--no-plates")] = True,
-    least_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out boxes of a lower score.")] = 0.5,
+    model: Annotated[
+        str | None, typer.Option(help="built-in, an ONNX file, or the URL of a Label Studio ML backend [built-in].")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(min=0.5, max=0.999, help="Share of labels that must be right [0.95].")
+    ] = None,
+    confidence: Annotated[float | None, typer.Option(min=0.5, max=0.999, help="How surely [0.9].")] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Most labels by people [three in five items].")] = None,
+    per_round: Annotated[int | None, typer.Option(min=1, help="How many labels are asked for in a round.")] = None,
+    overlap: Annotated[float | None, typer.Option(min=0.1, max=1, help="IoU from which a box is right [0.5].")] = None,
+    model_class: Annotated[
+        list[str] | None,
+        typer.Option("--model-class", help="Class of an ONNX file without names; repeat it, in order."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Start anew, with a new validation sample.")] = False,
+    faces: Annotated[bool | None, typer.Option("--faces/--no-faces", help="Propose faces.")] = None,
+    plates: Annotated[bool | None, typer.Option("--plates/--no-plates", help="Propose licence plates.")] = None,
+    least_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of proposed faces and plates, leave out those of a lower score.")
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the face and plate detectors propose boxes for images that nobody has labelled."""
+    """Do one round of auto-labeling, started if it was not; or let the face and plate detectors propose boxes.
+
+    Settings are given when it starts. Each call learns from what people did and says what they have to label next; the
+    last one certifies and writes the automatic labels. With --faces, --plates or --least-score only boxes are proposed.
+    """
+    if (faces, plates, least_score) != (None, None, None):
+        _propose(ctx, name, faces is not False, plates is not False, 0.5 if least_score is None else least_score)
+        return
+    from labeling import autolabel
+
+    ws = open_workspace(ctx)
+    given = {
+        "model": model, "target": target, "confidence": confidence, "budget": budget, "per_round": per_round,
+        "overlap": overlap, "names": model_class,
+    }  # fmt: skip
+    given = {k: v for k, v in given.items() if v is not None}
+    if again or autolabel.status(ws, name) is None:
+        autolabel.start(ws, name, again=again, **given)
+    elif given:
+        raise InputError(
+            f"Auto-labeling of {name!r} is running with its own settings.", hint="Start anew with --again."
+        )
+    done = autolabel.step(ws, name)
+    emit(ctx, done, lambda: _auto_text(done))
+
+
+def _auto_text(done: dict) -> str:
+    lines = [f"{done['labelled']} of {done['items']} items labelled by people, {done['auto']} automatically."]
+    if done["phase"] == "labeling":
+        lines.append(f"{done['waiting']} wait for people; then run this again.")
+        return "\n".join(lines)
+    found = done["certificate"]
+    if found["threshold"] is None:
+        lines.append(f"Nothing is labelled automatically. {found['reason']}")
+    else:
+        lines.append(
+            f"At least {found['bound']:.1%} of the automatic labels are right (confidence {found['confidence']:.0%}; "
+            f"{found['errors']} errors in {found['validated']} validated items above {found['threshold']:.3f})."
+        )
+    return "\n".join([*lines, f"{done['left']} are left to people, with proposals. {done['reason']}"])
+
+
+def _propose(ctx: typer.Context, name: str, faces: bool, plates: bool, least_score: float) -> None:
     from labeling.suggest import auto_label
 
     done = auto_label(open_workspace(ctx), name, faces=faces, plates=plates, least_score=least_score)
@@ -236,6 +363,48 @@ def auto(
         say(problem)
     if done["problems"]:
         raise typer.Exit(1)
+
+
+@labels.command("serve-model")
+@user_errors
+def serve_model(
+    ctx: typer.Context,
+    name: Name,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 9090,
+    model: Annotated[str, typer.Option(help="built-in, or an ONNX file.")] = "built-in",
+    model_class: Annotated[
+        list[str] | None,
+        typer.Option("--model-class", help="Class of an ONNX file without names; repeat it, in order."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="TILTH_MODEL_TOKEN", help="Ask for this token [TILTH_MODEL_TOKEN].")
+    ] = None,
+    label_studio: Annotated[
+        str, typer.Option("--label-studio", metavar="URL", help="Server from which pictures may be fetched.")
+    ] = "",
+    label_studio_token: Annotated[str, typer.Option(envvar="LABEL_STUDIO_API_KEY", help="Its access token.")] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a model of a collection to Label Studio, as an ML backend on this computer; it ends with Ctrl+C."""
+    import socket
+
+    import uvicorn
+
+    from labeling.autolabel.server import CollectionModel, create_app
+
+    served = CollectionModel(open_workspace(ctx), name, model, model_class)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise InputError(f"Port {port} cannot be used: {error.strerror}.", hint="Choose another --port.") from error
+    app = create_app(served, token=token, label_studio=label_studio, label_studio_token=label_studio_token)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    emit(ctx, {"url": url, "model": served.version}, f"Serving {served.version} on {url} (Ctrl+C ends it)")
+    sys.stdout.flush()
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 @labels.command()

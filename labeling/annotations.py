@@ -12,12 +12,12 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 
 from labeling.collections import add_classes, get_collection, get_image
-from labeling.documents import checked, empty
+from labeling.documents import checked, empty, is_empty
 from transforms.errors import Conflict, InputError
 from workspace.schema.base import now
 from workspace.schema.labels import LabelAnnotation, LabelAnnotator, LabelImage, LabelTask
 
-STATUSES = ("todo", "started", "done", "skipped")
+STATUSES = ("todo", "started", "review", "done", "skipped")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def save(
     Args:
         client, seq: who sends and its own count; the same pair again, or a smaller `seq`, writes nothing.
         new_classes: take labels that the collection does not have into its schema; otherwise they are refused.
-        clip: cut boxes to the image.
+        clip: cut regions to the image.
 
     Raises:
         InputError: the document has not the right shape, or has a label that the collection does not know.
@@ -69,24 +69,24 @@ def save(
     image = get_image(ws, image_id)
     document = checked(document, image.width, image.height, clip=clip)
     _check_classes(ws, image.collection_id, document, new_classes)
-    annotator_id = _annotator_id(ws, annotator, kind)
+    who = annotator_id(ws, annotator, kind)
     with ws.session() as session:
         newest = session.scalar(
             select(func.max(LabelAnnotation.seq)).where(
                 LabelAnnotation.image_id == image_id,
-                LabelAnnotation.annotator_id == annotator_id,
+                LabelAnnotation.annotator_id == who,
                 LabelAnnotation.client == client,
             )
         )
         if newest is None or seq > newest:
-            _append(session, image_id, annotator_id, client, seq, action, None, document)
+            _append(session, image_id, who, client, seq, action, None, document)
             if kind == "person":
                 _touch(session, image_id, document)
     return current(ws, image_id, annotator)
 
 
 def _check_classes(ws, collection_id: int, document: dict, new_classes: bool) -> None:
-    labels = dict.fromkeys(box["label"] for box in document["boxes"])
+    labels = dict.fromkeys(region["label"] for region in document["regions"])
     collection = get_collection(ws, collection_id, counts=False)
     unknown = [n for n in labels if n not in {c["name"] for c in collection.classes}]
     unknown_image = [n for n in document["classes"] if n not in {c["name"] for c in collection.image_classes}]
@@ -99,16 +99,16 @@ def _check_classes(ws, collection_id: int, document: dict, new_classes: bool) ->
         )
 
 
-def _append(session, image_id, annotator_id, client, seq, action, repeats, document) -> None:
+def _append(session, image_id, who, client, seq, action, repeats, document) -> None:
     last = session.scalar(
         select(func.coalesce(func.max(LabelAnnotation.revision), 0)).where(
-            LabelAnnotation.image_id == image_id, LabelAnnotation.annotator_id == annotator_id
+            LabelAnnotation.image_id == image_id, LabelAnnotation.annotator_id == who
         )
     )
     session.execute(
         insert(LabelAnnotation).values(
             image_id=image_id,
-            annotator_id=annotator_id,
+            annotator_id=who,
             revision=last + 1,
             client=client,
             seq=seq,
@@ -122,7 +122,7 @@ def _append(session, image_id, annotator_id, client, seq, action, repeats, docum
 
 def _touch(session, image_id: int, document: dict) -> None:
     """A task that somebody works on is started; one that is done stays done."""
-    if document["boxes"] or document["classes"]:
+    if not is_empty(document):
         session.execute(
             update(LabelTask)
             .where(LabelTask.image_id == image_id, LabelTask.status == "todo")
@@ -227,10 +227,10 @@ def _step(ws, image_id: int, annotator: str, by: int) -> Answer:
     if not 0 <= target < len(states):
         raise Conflict(f"There is nothing to {'undo' if by < 0 else 'redo'}.")
     document = states[target].document if states[target] else empty()
-    annotator_id = _annotator_id(ws, annotator)
+    who = annotator_id(ws, annotator)
     with ws.session() as session:
         _append(
-            session, image_id, annotator_id, "undo", revisions[-1].revision + 1, "undo" if by < 0 else "redo",
+            session, image_id, who, "undo", revisions[-1].revision + 1, "undo" if by < 0 else "redo",
             states[target].revision if states[target] else None, document,
         )  # fmt: skip
     return current(ws, image_id, annotator)
@@ -252,7 +252,7 @@ def _replay(revisions: list[Revision]) -> tuple[list[Revision | None], int]:
 
 
 def set_status(ws, image_id: int, status: str) -> None:
-    """Set how far a task is: todo, started, done or skipped."""
+    """Set how far a task is: todo, started, review, done or skipped."""
     if status not in STATUSES:
         raise InputError(f"A task cannot be {status!r}.", hint=f"Use one of {', '.join(STATUSES)}.")
     with ws.session() as session:
@@ -284,7 +284,8 @@ def set_priorities(ws, priorities: dict[int, float]) -> None:
             session.execute(update(LabelTask).where(LabelTask.image_id == image_id).values(priority=float(priority)))
 
 
-def _annotator_id(ws, name: str, kind: str = "person") -> int:
+def annotator_id(ws, name: str, kind: str = "person") -> int:
+    """Return the number of an annotator, who is made known by the first use of the name."""
     name = name.strip()
     if not name or len(name) > 200:
         raise InputError("An annotator needs a name of 1 to 200 characters.")

@@ -44,6 +44,7 @@ class Collection:
     sealed: bool
     extra: dict
     created_at: datetime
+    workflow: dict = field(default_factory=dict)
     images: int = 0
     done: int = 0
     redacted: int = 0
@@ -51,7 +52,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """One image of a collection. `shown` says that a file exists that may be looked at."""
+    """One item of a collection, mostly an image. `shown` says that a file exists that may be looked at."""
 
     id: int
     collection_id: int
@@ -68,10 +69,16 @@ class ImageInfo:
     redaction: dict | None
     purged: bool
     extra: dict
+    kind: str = "image"  # image | text | pair | row
+    data: dict = field(default_factory=dict)
 
     @property
     def shown(self) -> bool:
-        return bool(self.redacted_sha256 or (self.sha256 and not self.purged))
+        return bool(self.redacted_sha256 or (self.has_pixels and not self.purged))
+
+    @property
+    def has_pixels(self) -> bool:
+        return bool(self.sha256) and self.kind == "image"
 
 
 @dataclass
@@ -95,7 +102,7 @@ def create_collection(
     """Create an empty collection.
 
     Args:
-        classes: names (or dicts with name, color, hotkey) that boxes may have.
+        classes: names (or dicts with name, color, hotkey) that regions may have.
         image_classes: names that whole images may have.
         annotators_see: "redacted" or "original": what people with the role annotator are shown.
 
@@ -170,12 +177,12 @@ def _collections(session, rows) -> list[Collection]:
 def _collection(row: LabelCollection, images: int = 0, done: int = 0, redacted: int = 0) -> Collection:
     return Collection(
         row.id, row.name, row.classes, row.image_classes, row.annotators_see, row.sealed, row.extra or {}, row.created_at,
-        images, done, redacted,
+        row.workflow or {}, images, done, redacted,
     )  # fmt: skip
 
 
 def set_classes(ws, name: str, classes: Iterable | None = None, image_classes: Iterable | None = None) -> Collection:
-    """Replace the label schema. A class that boxes still use cannot be taken away.
+    """Replace the label schema. A class that regions still use cannot be taken away.
 
     Raises:
         Conflict: a class in use is missing from the new list.
@@ -191,7 +198,7 @@ def set_classes(ws, name: str, classes: Iterable | None = None, image_classes: I
     used: dict[str, set] = {"classes": set(), "image_classes": set()}
     for answers in current_documents(ws, name).values():
         for answer in answers:
-            used["classes"] |= {box["label"] for box in answer.document["boxes"]}
+            used["classes"] |= {region["label"] for region in answer.document["regions"]}
             used["image_classes"] |= set(answer.document["classes"])
     for key, new in values.items():
         if gone := sorted(used[key] - {c["name"] for c in new}):
@@ -258,7 +265,7 @@ def count_by_status(ws, collection_id: int) -> dict[str, int]:
             .group_by(LabelTask.status)
         ).all()
     found = dict(rows)
-    return {status: found.get(status, 0) for status in ("todo", "started", "done", "skipped")}
+    return {status: found.get(status, 0) for status in ("todo", "started", "review", "done", "skipped")}
 
 
 def get_image(ws, image_id: int) -> ImageInfo:
@@ -318,7 +325,9 @@ def first_images(ws, collection_id: int, n: int) -> list[ImageInfo]:
         rows = session.execute(
             select(LabelImage, LabelTask.status)
             .join(LabelTask, LabelTask.image_id == LabelImage.id)
-            .where(LabelImage.collection_id == collection_id, LabelImage.sha256.is_not(None))
+            .where(
+                LabelImage.collection_id == collection_id, LabelImage.sha256.is_not(None), LabelImage.kind == "image"
+            )
             .order_by(LabelImage.position, LabelImage.id)
             .limit(n)
         ).all()
@@ -329,6 +338,7 @@ def _image(row: LabelImage, status: str) -> ImageInfo:
     return ImageInfo(
         row.id, row.collection_id, row.position, row.file_name, row.width, row.height, row.source, status, row.sha256,
         row.suffix, row.redacted_sha256, row.redacted_suffix, row.redaction, row.purged, row.extra or {},
+        row.kind, row.data or {},
     )  # fmt: skip
 
 
@@ -545,7 +555,7 @@ def redact_collection(
             if progress:
                 progress(count / len(images), image.file_name)
             reviewed = bool(image.redaction and image.redaction.get("reviewed"))
-            if not image.sha256 or image.purged or reviewed or (image.redacted_sha256 and not again):
+            if not image.has_pixels or image.purged or reviewed or (image.redacted_sha256 and not again):
                 result["skipped"] += 1
                 continue
             try:
@@ -571,7 +581,7 @@ def set_regions(ws, image_id: int, regions: list[dict], method: str = "blur") ->
         regions: dicts with x, y, w, h in pixels, and kind, score and detector where known.
     """
     image = get_image(ws, image_id)
-    if not image.sha256 or image.purged:
+    if not image.has_pixels or image.purged:
         raise Conflict(f"The original of {image.file_name} is gone, so it cannot be redacted again.")
     kept = [
         {
@@ -625,7 +635,7 @@ def purge_originals(ws, name: str) -> int:
     """
     collection = get_collection(ws, name)
     _all_redacted(collection, "purged")
-    images = [image for image in list_images(ws, name) if image.sha256 and not image.purged]
+    images = [image for image in list_images(ws, name) if image.has_pixels and not image.purged]
     with ws.session() as session:
         session.execute(update(LabelImage).where(LabelImage.collection_id == collection.id).values(purged=True))
     gone = _drop_files(ws, {image.sha256 for image in images})
@@ -662,7 +672,7 @@ def image_file(ws, image: ImageInfo, variant: Variant = "redacted", *, redacted_
     """
     if redacted_only is None:
         redacted_only = get_collection(ws, image.collection_id, counts=False).sealed
-    has_original = bool(image.sha256) and not image.purged and not redacted_only
+    has_original = image.has_pixels and not image.purged and not redacted_only
     if variant == "original":
         if not has_original:
             raise NotFound(f"The original of {image.file_name} is not shown.")

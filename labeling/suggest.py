@@ -8,6 +8,7 @@ from collections.abc import Callable
 from labeling.annotations import current_documents, save, set_priorities
 from labeling.boxes import match
 from labeling.collections import add_classes, count_by_status, get_collection, get_image, image_path, list_images
+from labeling.documents import boxes
 from labeling.pictures import read_picture
 from labeling.redaction.detectors import default_detectors, find_regions
 from transforms.errors import AppError, InputError, NotFound
@@ -19,13 +20,13 @@ WAYS = ("least-labeled", "disagreement")
 def propose(ws, image_id: int, detectors, least_score: float = 0.5) -> dict:
     """Return a document with the boxes that detectors see on the original of one image."""
     image = get_image(ws, image_id)
-    if not image.sha256 or image.purged:
+    if not image.has_pixels or image.purged:
         raise NotFound(f"The pixels of {image.file_name} are not here, so no detector can look at it.")
     bgr = read_picture(image_path(ws, image.sha256, image.suffix), image.file_name).bgr
     regions = sorted(find_regions(bgr, detectors, least_score), key=lambda r: (r.y, r.x))
     return {
-        "boxes": [
-            {"id": f"m{i}", "label": r.kind, "x": r.x, "y": r.y, "w": r.w, "h": r.h, "score": r.score}
+        "regions": [
+            {"id": f"m{i}", "shape": "box", "label": r.kind, "x": r.x, "y": r.y, "w": r.w, "h": r.h, "score": r.score}
             for i, r in enumerate(regions, 1)
         ],
         "classes": [],
@@ -62,7 +63,7 @@ def auto_label(
     for count, image in enumerate(images):
         if progress:
             progress(count / len(images), image.file_name)
-        if image.id in answered or not image.sha256 or image.purged:
+        if image.id in answered or not image.has_pixels or image.purged:
             result["skipped"] += 1
             continue
         try:
@@ -72,7 +73,7 @@ def auto_label(
             continue
         save(ws, image.id, document, annotator=MODEL, client=client, seq=1, kind="model", action="auto")
         result["images"] += 1
-        result["boxes"] += len(document["boxes"])
+        result["boxes"] += len(document["regions"])
     ws.audit.record("collection.auto", name, {k: result[k] for k in ("images", "boxes")})
     return result
 
@@ -116,15 +117,15 @@ def _disagreement(group) -> float | None:
     matched = total = 0
     for i, left in enumerate(group):
         for right in group[i + 1 :]:
-            matched += len(match(left.document["boxes"], right.document["boxes"]))
-            total += len(left.document["boxes"]) + len(right.document["boxes"])
+            matched += len(match(boxes(left.document), boxes(right.document)))
+            total += len(boxes(left.document)) + len(boxes(right.document))
     return round(1 - 2 * matched / total, 6) if total else 0.0
 
 
 def stats(ws, name: str) -> dict:
-    """Return counts of a collection: images by status, boxes and classes by name, answers by annotator."""
+    """Return counts of a collection: images by status, regions ("boxes") and classes by name, answers by annotator."""
     collection = get_collection(ws, name)
-    boxes: Counter = Counter()
+    regions: Counter = Counter()
     classes: Counter = Counter()
     people: dict[str, dict] = {}
     answered = set()
@@ -132,10 +133,10 @@ def stats(ws, name: str) -> dict:
         for answer in group:
             mine = people.setdefault(answer.annotator, {"kind": answer.kind, "images": 0, "boxes": 0})
             mine["images"] += 1
-            mine["boxes"] += len(answer.document["boxes"])
+            mine["boxes"] += len(answer.document["regions"])
             if answer.kind == "person":
                 answered.add(image_id)
-                boxes.update(b["label"] for b in answer.document["boxes"])
+                regions.update(r["label"] for r in answer.document["regions"])
                 classes.update(answer.document["classes"])
     return {
         "collection": collection.name,
@@ -143,7 +144,7 @@ def stats(ws, name: str) -> dict:
         "answered": len(answered),
         "redacted": collection.redacted,
         "status": count_by_status(ws, collection.id),
-        "boxes": {c["name"]: boxes.get(c["name"], 0) for c in collection.classes},
+        "boxes": {c["name"]: regions.get(c["name"], 0) for c in collection.classes},
         "classes": {c["name"]: classes.get(c["name"], 0) for c in collection.image_classes},
         "annotators": [
             {"name": n, "kind": c["kind"], "images": c["images"], "boxes": c["boxes"]}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from html import escape
 from pathlib import Path
 
 import streamlit as st
 
-from labeling import annotations, collections, documents, suggest, transfer
+from labeling import collections, suggest, transfer
 from labeling.consolidation import agreement
+from labeling.desk import Desk, LabelDesk, RedactionDesk, ReviewDesk, address
 from labeling.formats import FORMATS
 from labeling.label_sets import write_label_set
 from labeling.pictures import PICTURE_SUFFIXES, VIDEO_SUFFIXES
@@ -20,11 +20,6 @@ from transforms.errors import AppError, InputError
 from workspace.audit import who
 
 ws = workspace()
-REGION_CLASSES = [
-    {"name": "face", "color": "#d9480f", "hotkey": "1"},
-    {"name": "plate", "color": "#2f7ed8", "hotkey": "2"},
-    {"name": "other", "color": "#9c36b5", "hotkey": "3"},
-]
 CARD = """<style>
 .tilth-thumbs { display:grid; grid-template-columns:repeat(4,1fr); gap:4px; margin-bottom:.5rem; }
 .tilth-thumbs img, .tilth-grid img { width:100%; aspect-ratio:4/3; object-fit:cover; border-radius:6px; display:block;
@@ -41,15 +36,10 @@ WIDE = """<style>[data-testid="stMainBlockContainer"] { padding-top:3.9rem; padd
 BELOW_HEADER = """<style>[data-testid="stMainBlockContainer"] { padding-top:3.9rem; }</style>"""
 
 
-def address(image: collections.ImageInfo, variant: str) -> str:
-    """Return the address of a picture; the hash in it changes with the picture."""
-    digest = (image.redacted_sha256 if variant != "original" else None) or image.sha256 or "none"
-    return f"/api/images/{image.collection_id}/{image.id}?variant={variant}&v={digest[:12]}"
-
-
 def go(view: str, collection: str | None = None, image: int | None = None) -> None:
     """Go to another view of this page: list, collection, annotate or review."""
-    st.session_state["label_view"] = {"view": view, "collection": collection, "image": image}
+    entry = st.session_state.get("label_view", {}).get("entry", 0) + 1  # counts, so that a screen knows a new beginning
+    st.session_state["label_view"] = {"view": view, "collection": collection, "image": image, "entry": entry}
     if collection:
         state().collection = collection
 
@@ -63,9 +53,17 @@ def where() -> dict:
             "view": asked.get("view", "collection" if asked.get("collection") else "list"),
             "collection": asked.get("collection"),
             "image": int(image) if image.isdigit() else None,
+            "entry": 1,
         }
     here = st.session_state["label_view"]
-    wanted = {k: str(v) for k, v in here.items() if v is not None and here["view"] != "list"}
+    asked = st.query_params.get("image", "")
+    if (
+        here["view"] == st.query_params.get("view")
+        and here["collection"] == st.query_params.get("collection")
+        and asked.isdigit()
+    ):
+        here["image"] = int(asked)  # the annotator went on by itself, and changed the address
+    wanted = {k: str(v) for k, v in here.items() if v is not None and here["view"] != "list" and k != "entry"}
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)  # a reload, or a new session after a restart, shows the same image
     return here
@@ -520,22 +518,12 @@ def show_numbers(collection: collections.Collection) -> None:
 # -- annotate -------------------------------------------------------------------------------------------------------
 
 
-def current_image(collection: collections.Collection, image_id: int | None) -> collections.ImageInfo | None:
-    if image_id is not None:
-        image = collections.get_image(ws, image_id)
-        if image.collection_id != collection.id:
-            raise InputError(f"This image is not in {collection.name!r}.", hint="Open it from its collection.")
-        return image
-    following = annotations.next_task(ws, collection.name)
-    if following is None:
-        first = collections.list_images(ws, collection.id, limit=1)
-        return first[0] if first else None
-    return collections.get_image(ws, following)
+def desk(kind: type[Desk], collection: collections.Collection) -> Desk:
+    return kind(ws, collection.id, annotator_name())
 
 
 def show_annotate(name: str, image_id: int | None) -> None:
     collection = collections.get_collection(ws, name, counts=False)
-    image = current_image(collection, image_id)
     st.html(WIDE)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -547,7 +535,7 @@ def show_annotate(name: str, image_id: int | None) -> None:
         )
         st.space("stretch")
         with st.popover("Classes", icon=":material/label:"):
-            added = st.text_input("Add classes for boxes", key="quick_classes", placeholder="car, person")
+            added = st.text_input("Add classes for regions", key="quick_classes", placeholder="car, person")
             whole = st.text_input("Add classes for whole images", key="quick_image_classes", placeholder="day, night")
             if st.button("Add", key="quick_add") and (split(added) or split(whole)):
                 with guard():
@@ -555,98 +543,57 @@ def show_annotate(name: str, image_id: int | None) -> None:
                     st.rerun()
         with st.popover(f"You label as {annotator_name()}", icon=":material/person:"):
             st.text_input("Your name on the labels", value=annotator_name(), key="label_who", persist_state="session")
-    if image is None:
-        if empty("No images", "Add images to this collection first.", action="Add images", key="noimages"):
+    at_work = desk(LabelDesk, collection)
+    item = at_work.item(image_id)
+    if item is None:
+        if collections.list_images(ws, collection.id, limit=1):
+            title, body, action = (
+                "Nothing to do now",
+                "Every open item is labelled, or in somebody else's hands.",
+                "To the collection",
+            )
+        else:
+            title, body, action = "No images", "Add images to this collection first.", "Add images"
+        if empty(title, body, action=action, key="noimages"):
             go("collection", collection.name)
             st.rerun()
         return
-    if image.id != image_id:
-        go("annotate", collection.name, image.id)
+    show_desk(at_work, item, "annotator", collection)
+
+
+def show_desk(at_work: Desk, item: dict, key: str, collection: collections.Collection) -> None:
+    here = st.session_state["label_view"]
+    if here["image"] != item["id"]:
+        here["image"] = item["id"]
         where()
-    person = annotator_name()
-    answer = annotations.current(ws, image.id, person)
-    document, own = answer.document, answer.revision > 0
-    if not own:
-        proposals = [a for a in annotations.answers(ws, image.id) if a.kind == "model"]
-        document = proposals[0].document if proposals else documents.empty()
-    place = collections.around(ws, image)
-    variant = "redacted" if image.redacted_sha256 or collection.sealed else "original"
-
-    def save(item: dict) -> None:
-        kind, target, as_person = parse_key(item["key"])
-        saved = collections.get_image(ws, target)
-        if kind != "a" or saved.collection_id != collection.id:
-            raise InputError("This answer belongs to another collection.")
-        annotations.save(
-            ws, target, item["document"], annotator=as_person, client=str(item["client"])[:64], seq=int(item["seq"])
-        )
-
-    def move(to, from_key: str) -> None:
-        _, came_from, _ = parse_key(from_key)
-        if to in ("done", "skip"):
-            annotations.set_status(ws, came_from, "done" if to == "done" else "skipped")
-            target = annotations.next_task(ws, collection.name, after=came_from)
-            if target is None:
-                st.toast("Every image of this collection is labelled.", icon=":material/celebration:")
-                return
-        else:
-            target = neighbour(to, came_from, collection.id)
-        if target:
-            go("annotate", collection.name, target)
-
+    version = str(abs(hash(str((collection.classes, collection.image_classes, collection.workflow)))))
     annotator(
-        key="annotator",
-        document_key=f"a/{image.id}/{person}",
-        title=image.file_name,
-        image=address(image, variant) if image.shown else None,
-        width=image.width,
-        height=image.height,
-        document=document,
-        own=own,
-        classes=collection.classes,
-        image_classes=collection.image_classes,
-        status=image.status,
-        position=place.position,
-        count=place.count,
-        strip=strip_of(place, image, collection),
-        prefetch=[
-            address(i, "redacted" if i.redacted_sha256 else "original")
-            for i in place.strip
-            if i.id == place.next and i.shown
-        ],
-        on_save=save,
-        on_go=move,
+        at_work,
+        item,
+        key=key,
+        nonce=f"{here['entry']}/{at_work.person}/{collection.id}",
+        version=version,
+        on_leave=lambda: go("collection", collection.name),
     )
 
 
-def parse_key(key: str) -> tuple[str, int, str]:
-    """Split a document key `kind/image id/annotator` that comes back from the browser."""
-    kind, image_id, person = [*str(key).split("/", 2), "", ""][:3]
-    if not image_id.isdigit():
-        raise InputError("This answer names no image.")
-    return kind, int(image_id), person
+# -- review of people's answers ---------------------------------------------------------------------------------------
 
 
-def neighbour(to, came_from: int, collection_id: int) -> int | None:
-    """Return the image that "next", "previous" or a click in the strip means."""
-    if to in ("next", "previous"):
-        place = collections.around(ws, collections.get_image(ws, came_from), 1)
-        return place.next if to == "next" else place.previous
-    target = collections.get_image(ws, int(to))
-    return target.id if target.collection_id == collection_id else None
-
-
-def strip_of(place: collections.Around, image: collections.ImageInfo, collection: collections.Collection) -> list[dict]:
-    return [
-        {
-            "id": i.id,
-            "name": i.file_name,
-            "thumb": address(i, "thumb") if i.shown and (i.redacted_sha256 or not collection.sealed) else None,
-            "status": i.status,
-            "current": i.id == image.id,
-        }
-        for i in place.strip
-    ]
+def show_check(name: str, image_id: int | None) -> None:
+    collection = collections.get_collection(ws, name, counts=False)
+    st.html(WIDE)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        back_button(collection)
+        st.space("stretch")
+        with st.popover(f"You review as {annotator_name()}", icon=":material/person:"):
+            st.text_input("Your name on the reviews", value=annotator_name(), key="label_who", persist_state="session")
+    at_work = desk(ReviewDesk, collection)
+    item = at_work.item(image_id) or at_work.item()
+    if item is None:
+        empty("Nothing to review", "No answer waits for you. Your own answers are reviewed by others.", key="nocheck")
+        return
+    show_desk(at_work, item, "review_annotator", collection)
 
 
 # -- review of a redaction ------------------------------------------------------------------------------------------
@@ -655,86 +602,28 @@ def strip_of(place: collections.Around, image: collections.ImageInfo, collection
 def show_review(name: str, image_id: int | None) -> None:
     collection = collections.get_collection(ws, name)
     st.html(WIDE)
+    back_button(collection)
+    at_work = desk(RedactionDesk, collection)
+    item = at_work.item(image_id)
+    if item is None:
+        empty("Nothing to review", "The originals are sealed or deleted, or nothing is redacted yet.", key="noreview")
+        return
+    candidates = [i for i in collections.list_images(ws, collection.id) if i.redacted_sha256 and not i.purged]
+    done = sum(bool(i.redaction["reviewed"]) for i in candidates)
+    st.caption(
+        f"{done} of {len(candidates)} reviewed. Draw over what was missed, delete what need not be hidden; "
+        "the copy is made anew with every change."
+    )
+    show_desk(at_work, item, "redaction_annotator", collection)
+
+
+def back_button(collection: collections.Collection) -> None:
     st.button(
         _plain(short(collection.name, 40)),
         icon=":material/arrow_back:",
         type="tertiary",
         on_click=go,
         args=("collection", collection.name),
-    )
-    candidates = [i for i in collections.list_images(ws, collection.id) if i.redacted_sha256 and not i.purged]
-    if collection.sealed or not candidates:
-        empty("Nothing to review", "The originals are sealed or deleted, or nothing is redacted yet.", key="noreview")
-        return
-    waiting = [i for i in candidates if not i.redaction["reviewed"]]
-    image = next((i for i in candidates if i.id == image_id), (waiting or candidates)[0])
-    if image.id != image_id:
-        go("review", collection.name, image.id)
-        where()
-    place = collections.around(ws, image)
-    st.caption(
-        f"{len(candidates) - len(waiting)} of {len(candidates)} reviewed. Draw over what was missed, delete what need not be hidden."
-    )
-    document = {
-        "boxes": [
-            {"id": f"r{n}", "label": r["kind"], **{s: r[s] for s in "xywh"}, "score": r.get("score")}
-            for n, r in enumerate(image.redaction["regions"], 1)
-        ],
-        "classes": [],
-    }
-    for box in document["boxes"]:
-        if box["score"] is None or image.redaction["reviewed"]:
-            box.pop("score")
-    method = image.redaction["method"]
-
-    def save(item: dict) -> None:
-        kind, target, _ = parse_key(item["key"])
-        saved = collections.get_image(ws, target)
-        if kind != "r" or saved.collection_id != collection.id:
-            raise InputError("This redaction belongs to another collection.")
-        regions = documents.checked(item["document"], saved.width, saved.height)["boxes"]
-        collections.set_regions(ws, target, [{**r, "kind": r["label"]} for r in regions], method)
-
-    def move(to, from_key: str) -> None:
-        _, came_from, _ = parse_key(from_key)
-        if to == "done":
-            left = [i.id for i in waiting if i.id != came_from]
-            later = [i for i in left if i > came_from]
-            target = (later or left or [None])[0]
-            if target is None:
-                st.toast("Every copy is reviewed.", icon=":material/celebration:")
-        else:
-            target = neighbour(to, came_from, collection.id)
-        if target:
-            go("review", collection.name, target)
-
-    annotator(
-        key="redaction_annotator",
-        document_key=f"r/{image.id}/",
-        title=image.file_name,
-        image=address(image, "original"),
-        width=image.width,
-        height=image.height,
-        document=document,
-        own=bool(image.redaction["reviewed"]),
-        classes=REGION_CLASSES,
-        status="done" if image.redaction["reviewed"] else "todo",
-        position=place.position,
-        count=place.count,
-        strip=[
-            s | {"status": "done" if i.redaction and i.redaction["reviewed"] else "todo"}
-            for s, i in zip(strip_of(place, image, collection), place.strip, strict=True)
-        ],
-        can_skip=False,
-        done_label="Looks right, next",
-        on_save=save,
-        on_go=move,
-    )
-    st.html(
-        CARD
-        + f'<div class="tilth-pair"><figure><figcaption>Before</figcaption><img src="{address(image, "original")}" alt="original of '
-        f'{escape(image.file_name)}"></figure><figure><figcaption>After ({escape(method)})</figcaption>'
-        f'<img src="{address(image, "redacted")}" alt="redacted copy of {escape(image.file_name)}"></figure></div>'
     )
 
 
@@ -758,6 +647,8 @@ try:
         show_annotate(here["collection"], here["image"])
     elif here["view"] == "review":
         show_review(here["collection"], here["image"])
+    elif here["view"] == "check":
+        show_check(here["collection"], here["image"])
     else:
         show_collection(here["collection"])
 except AppError as error:

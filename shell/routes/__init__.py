@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from shell.routes import grid, media, uploads
+from shell.routes import desk, grid, media, uploads
 from shell.routes.security import LocalOnly
 
 
@@ -19,7 +19,13 @@ async def _unknown(request):
 def routes() -> list:
     """Return every route; unknown paths under /api answer 404 instead of the app's page."""
     methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
-    return [*uploads.routes, *media.routes, *grid.routes, Route("/api/{path:path}", _unknown, methods=methods)]
+    return [
+        *uploads.routes,
+        *media.routes,
+        *grid.routes,
+        *desk.routes,
+        Route("/api/{path:path}", _unknown, methods=methods),
+    ]
 
 
 def middleware() -> list[Middleware]:

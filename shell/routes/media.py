@@ -58,13 +58,17 @@ def is_annotator(request: Request) -> bool:
 
 
 def component(request: Request) -> Response:
-    """GET /api/static/components/{file}: a script or style of one of our components."""
+    """GET /api/static/components/{version}/{file}: a script or style of one of our components.
+
+    Modules name each other relatively, so all of one component carry the same version in their address.
+    """
     known = {p.name: p for p in COMPONENTS.glob("*/*") if p.suffix in _TYPES}
     path = known.get(request.path_params["file"])
     if path is None:
         return _refuse(404, "not_found", "There is no such component file.", "")
     # the address carries a hash of the content, so a copy may be kept for good
-    cache = "public, max-age=31536000, immutable" if request.query_params.get("v") else "no-cache"
+    named = request.query_params.get("v") or request.path_params.get("version")
+    cache = "public, max-age=31536000, immutable" if named else "no-cache"
     return FileResponse(path, media_type=_TYPES[path.suffix], headers={"cache-control": cache})
 
 
@@ -75,4 +79,5 @@ def _refuse(status: int, code: str, message: str, hint: str) -> JSONResponse:
 routes = [
     Route("/api/images/{collection:int}/{image_id:int}", image, methods=["GET"]),
     Route("/api/static/components/{file}", component, methods=["GET"]),
+    Route("/api/static/components/{version}/{file}", component, methods=["GET"]),
 ]

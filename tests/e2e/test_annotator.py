@@ -49,9 +49,9 @@ class Server:
         )
         (folder / "app.py").write_text(
             f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nimport streamlit as st\n"
-            "from shell.routes import media\nfrom shell.routes.security import LocalOnly\n"
+            "from shell.routes import desk, media\nfrom shell.routes.security import LocalOnly\n"
             "from starlette.middleware import Middleware\n"
-            f"app = st.App({str(folder / 'shell' / 'main.py')!r}, routes=media.routes, middleware=[Middleware(LocalOnly)])\n"
+            f"app = st.App({str(folder / 'shell' / 'main.py')!r}, routes=[*media.routes, *desk.routes], middleware=[Middleware(LocalOnly)])\n"
         )
         self.start()
 
@@ -142,10 +142,10 @@ class Annotator:
     def saved(self) -> list[dict]:
         """The boxes on disk, after the annotator said that it saved."""
         self.page.locator('.save[data-state="saved"]').wait_for(timeout=15_000)
-        return annotations.current(self.ws, self.image, ANNA).document["boxes"]
+        return annotations.current(self.ws, self.image, ANNA).document["regions"]
 
     def shown(self) -> int:
-        return self.page.locator("rect.box").count()
+        return self.page.locator("path.region").count()
 
 
 @pytest.fixture
@@ -210,8 +210,8 @@ def test_draw_move_resize_class_undo_and_find_them_again(page, server, ws):
 
 def test_everything_goes_by_keyboard(page, server, ws):
     a = Annotator(page, server, ws, first_image(ws))
-    page.locator(".stage").focus()
-    a.key("b")
+    page.locator(".stage:visible").focus()
+    a.key("Insert")
     (box,) = a.saved()
     start = box["x"], box["y"]
     a.key("ArrowRight")
@@ -234,9 +234,9 @@ def test_everything_goes_by_keyboard(page, server, ws):
     assert page.locator(".overlay g").first.is_hidden()
     a.key("h")
     a.key("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert page.get_by_role("dialog", name="Mouse and keys").is_visible()
     a.key("Escape")
-    assert page.get_by_role("dialog", name="Keys").is_hidden()
+    assert page.get_by_role("dialog", name="Mouse and keys").is_hidden()
     a.key("c")  # Streamlit's own "clear caches" key must not fire from here
     assert page.locator('[role="dialog"]:visible').count() == 0
 
@@ -252,7 +252,7 @@ def test_next_previous_copy_paste_and_done(page, server, ws):
     a.saved()
     a.image = second
     assert near(a.saved()[0], 50, 60, 100, 80)
-    assert near(annotations.current(ws, first, ANNA).document["boxes"][0], 50, 60, 100, 80)
+    assert near(annotations.current(ws, first, ANNA).document["regions"][0], 50, 60, 100, 80)
     a.key("p")
     page.locator(".place", has_text="1 of 3").wait_for()
     assert a.shown() == 1
@@ -263,6 +263,7 @@ def test_next_previous_copy_paste_and_done(page, server, ws):
     page.locator(".place", has_text="2 of 3").wait_for()
     assert collections.get_image(ws, first).status == "done"
     a.key("s")
+    a.key("1")  # the first reason
     page.locator(".place", has_text="3 of 3").wait_for()
     assert collections.get_image(ws, second).status == "skipped"
     assert page.url.endswith(f"image={third}")
@@ -279,7 +280,7 @@ def test_boxes_drawn_while_the_server_is_down_arrive_when_it_is_back(page, serve
     page.locator('.save[data-state="offline"]').wait_for(timeout=10_000)
     server.start()
     page.locator('.save[data-state="saved"]').wait_for(timeout=60_000)
-    boxes = annotations.current(ws, a.image, ANNA).document["boxes"]
+    boxes = annotations.current(ws, a.image, ANNA).document["regions"]
     assert len(boxes) == 2 and near(boxes[1], 200, 150, 60, 70)
 
 

@@ -10,7 +10,7 @@ from transforms.errors import Conflict, InputError
 
 def doc(*boxes, classes=()):
     return {
-        "boxes": [
+        "regions": [
             {"id": f"b{i}", "label": "car", "x": x, "y": y, "w": w, "h": h} for i, (x, y, w, h) in enumerate(boxes)
         ],
         "classes": list(classes),
@@ -31,7 +31,7 @@ def test_saving_the_same_message_twice_writes_one_revision(ws, ids):
 def test_a_late_older_message_of_one_client_does_not_undo_a_newer_one(ws, ids):
     save(ws, ids[0], doc((1, 2, 3, 4), (5, 6, 7, 8)), 2)
     late = save(ws, ids[0], doc((1, 2, 3, 4)), 1)
-    assert late.revision == 1 and len(late.document["boxes"]) == 2
+    assert late.revision == 1 and len(late.document["regions"]) == 2
 
 
 def test_two_clients_count_apart(ws, ids):
@@ -42,7 +42,7 @@ def test_two_clients_count_apart(ws, ids):
 def test_undo_and_redo_walk_through_states_and_add_revisions(ws, ids):
     for seq, n in enumerate((1, 2, 3), 1):
         save(ws, ids[0], doc(*[(1, 1, 5, 5 + i) for i in range(n)]), seq)
-    count = lambda answer: len(answer.document["boxes"])  # noqa: E731
+    count = lambda answer: len(answer.document["regions"])  # noqa: E731
     assert count(annotations.undo(ws, ids[0], "anna")) == 2
     assert count(annotations.undo(ws, ids[0], "anna")) == 1
     assert count(annotations.redo(ws, ids[0], "anna")) == 2
@@ -58,22 +58,22 @@ def test_undo_and_redo_walk_through_states_and_add_revisions(ws, ids):
 
 def test_boxes_are_cut_to_the_image_and_those_outside_go(ws, ids):
     answer = save(ws, ids[0], doc((-5, -5, 15, 15), (60, 40, 50, 50), (100, 100, 5, 5)), 1)
-    assert [(b["x"], b["y"], b["w"], b["h"]) for b in answer.document["boxes"]] == [(0, 0, 10, 10), (60, 40, 4, 8)]
+    assert [(b["x"], b["y"], b["w"], b["h"]) for b in answer.document["regions"]] == [(0, 0, 10, 10), (60, 40, 4, 8)]
 
 
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({"boxes": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": float("nan"), "h": 1}]}, "not finite"),
-        ({"boxes": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": 0, "h": 1}]}, "no area"),
-        ({"boxes": [{"id": "1", "label": "", "x": 1, "y": 1, "w": 1, "h": 1}]}, "no label"),
-        ({"boxes": [{"id": "1", "label": "car", "x": 1}]}, "needs x, y, w and h"),
+        ({"regions": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": float("nan"), "h": 1}]}, "not finite"),
+        ({"regions": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": 0, "h": 1}]}, "no area"),
+        ({"regions": [{"id": "1", "label": "", "x": 1, "y": 1, "w": 1, "h": 1}]}, "no label"),
+        ({"regions": [{"id": "1", "label": "car", "x": 1}]}, "needs x, y, w, h"),
         (
-            {"boxes": [{"id": "1", "label": "tram", "x": 1, "y": 1, "w": 1, "h": 1}]},
+            {"regions": [{"id": "1", "label": "tram", "x": 1, "y": 1, "w": 1, "h": 1}]},
             "'tram' is not a class of 'things'",
         ),
-        ({"boxes": "many"}, "needs a list of boxes"),
-        ({"boxes": [], "classes": ["noon"]}, "'noon' is not a class"),
+        ({"regions": "many"}, "needs a list of regions"),
+        ({"regions": [], "classes": ["noon"]}, "'noon' is not a class"),
     ],
 )
 def test_wrong_documents_are_refused_and_nothing_is_written(ws, ids, document, said):

@@ -134,7 +134,7 @@ def test_purging_keeps_files_that_another_collection_uses(ws, make_picture):
 
 
 def test_classes_in_use_cannot_be_taken_away(ws, ids):
-    document = {"boxes": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": 5, "h": 5}], "classes": ["day"]}
+    document = {"regions": [{"id": "1", "label": "car", "x": 1, "y": 1, "w": 5, "h": 5}], "classes": ["day"]}
     annotations.save(ws, ids[0], document, annotator="a", client="c", seq=1)
     with pytest.raises(Conflict, match="car cannot be taken away"):
         collections.set_classes(ws, "things", ["person"])

@@ -53,7 +53,7 @@ def test_the_whole_way(tilth, tmp_workspace, tmp_path, make_picture):
     box = {"id": "b1", "label": "car", "x": 1.5, "y": 2, "w": 10, "h": 11}
     for who in ("anna", "ben"):
         annotations.save(
-            tmp_workspace, image.id, {"boxes": [box], "classes": ["day"]}, annotator=who, client="t", seq=1
+            tmp_workspace, image.id, {"regions": [box], "classes": ["day"]}, annotator=who, client="t", seq=1
         )
     tilth("labels", "export", "c", "--format", "label-studio", "-o", tmp_path / "ls.json")
     done = json.loads(tilth("labels", "import", "d", tmp_path / "ls.json", "--format", "label-studio", "--json").stdout)

@@ -1,47 +1,35 @@
-// Box annotator: a plain ES module without a build step, mounted by __init__.py through Streamlit's components v2.
+// The annotator: plain ES modules without a build step, mounted by __init__.py through Streamlit's components v2.
 //
 // What matters here:
-// - Streamlit calls the default export again on every change of `data` and may remount the element. Documents, undo and
-//   what is not yet saved therefore live in this module, which survives both.
-// - Every change sends the whole document with a client id and a rising sequence number until Python acknowledges it, so
-//   a lost, doubled or late message does no harm. Unsaved documents also survive a reload of the page.
-// - Python's document is taken over only when another document is shown (or `force` changes), never as an echo.
+// - Streamlit calls the default export again on every change of `data` and may remount the element. Documents and undo
+//   live in this module, what is not yet saved in outbox.js; both survive.
+// - Answers, the next item and the help of the server go over our own route (/api/desk), not through a rerun of the page.
+// - A document that was shown once is taken from the server again only when nothing of ours is newer.
 
-const STORE = "tilth-annotator-pending";
-const HANDLES = [
-  ["nw", 0, 0], ["n", 0.5, 0], ["ne", 1, 0], ["e", 1, 0.5], ["se", 1, 1], ["s", 0.5, 1], ["sw", 0, 1], ["w", 0, 0.5],
+import { clamp, copy, el, icon, iconButton, tidy } from "./dom.js";
+import { bounds, moved } from "./geometry.js";
+import { Outbox, unsaved } from "./outbox.js";
+import { Panels } from "./panels.js";
+import { PictureStage } from "./picture.js";
+import { WordStage } from "./words.js";
+
+const IDLE_MS = 60_000; // a longer pause is not counted as work
+const TOOLS = [
+  ["select", "Select and move", "v", null], ["box", "Box", "b", "box"], ["polygon", "Polygon", "g", "polygon"],
+  ["polyline", "Line", "l", "polyline"], ["point", "Keypoint", "k", "point"], ["ellipse", "Ellipse", "e", "ellipse"],
+  ["mask", "Brush", "m", "mask"], ["erase", "Eraser", "shift+m", "mask"], ["grab", "Cut out the thing inside a box", "q", "area"],
+  ["wand", "Fill an area of one colour", "w", "area"], ["scissors", "Polygon that follows edges", "o", "polygon"],
 ];
-const RESEND_MS = 4000;
-const MAX_TAGS = 120; // more name tags than this only cover the picture
+const STATUS_WORDS = { todo: "to do", started: "started", review: "in review", done: "done", skipped: "skipped" };
 
-const client = [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(16).padStart(2, "0")).join("");
-let sequence = 0;
-let sends = 0;
-const documents = new Map(); // document key -> {boxes, classes, undo, redo, base, own}
-const pending = loadPending(); // "client|document key" -> {client, seq, key, document, since}
-const views = new WeakMap(); // parent element -> View
-
-function loadPending() {
-  try {
-    return new Map(JSON.parse(sessionStorage.getItem(STORE) || "[]"));
-  } catch {
-    return new Map(); // storage switched off or damaged: nothing to send again
-  }
-}
-
-function storePending() {
-  try {
-    sessionStorage.setItem(STORE, JSON.stringify([...pending]));
-  } catch (error) {
-    console.warn("Unsaved boxes cannot be kept across a reload:", error);
-  }
-}
+const documents = new Map(); // document key -> {regions, classes, …, undo, redo, base, own}
+const views = new WeakMap(); // parent element -> Editor
 
 export default function (component) {
   const { parentElement } = component;
   let view = views.get(parentElement);
   if (!view) {
-    view = new View(parentElement);
+    view = new Editor(parentElement);
     views.set(parentElement, view);
   }
   view.update(component);
@@ -51,92 +39,24 @@ export default function (component) {
   };
 }
 
-// -- small helpers ---------------------------------------------------------------------------------------------------
-
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function svg(tag, attributes = {}) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
-
-const ICONS = {
-  undo: "M7 5 3.5 8.5 7 12M3.5 8.5H12a4 4 0 0 1 0 8H9",
-  redo: "M13 5l3.5 3.5L13 12M16.5 8.5H8a4 4 0 0 0 0 8h3",
-  plus: "M10 4.5v11M4.5 10h11",
-  minus: "M4.5 10h11",
-  fit: "M4 8V4h4M12 4h4v4M16 12v4h-4M8 16H4v-4",
-  eye: "M2.5 10S5 5 10 5s7.5 5 7.5 5-2.5 5-7.5 5-7.5-5-7.5-5zM10 12a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
-  cross: "M10 3v5M10 12v5M3 10h5M12 10h5",
-  help: "M7.5 7.5a2.5 2.5 0 1 1 3.6 2.2c-.7.4-1.1.9-1.1 1.8M10 14.6v.2",
-  previous: "M12 5l-5 5 5 5",
-  next: "M8 5l5 5-5 5",
-  close: "M5.5 5.5l9 9M14.5 5.5l-9 9",
-  trash: "M4.5 6h11M8 6V4.5h4V6M6 6l.7 9.5h6.6L14 6",
-};
-
-function icon(name) {
-  const node = svg("svg", { viewBox: "0 0 20 20", class: "icon", "aria-hidden": "true" });
-  node.append(svg("path", { d: ICONS[name] }));
-  return node;
-}
-
-function iconButton(name, label, keys, action) {
-  const title = keys ? `${label} (${keys})` : label;
-  return el("button", { type: "button", class: "tool", title, "aria-label": title, onclick: action }, icon(name));
-}
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const copy = (value) => JSON.parse(JSON.stringify(value));
-const inside = (box, x, y) => x >= box.x && y >= box.y && x <= box.x + box.w && y <= box.y + box.h;
-const tidy = (value) => Math.round(value * 1000) / 1000; // no 0.30000000000000004 from arithmetic
-
-// Text that stands on a class colour: dark or light, whichever contrasts more (WCAG relative luminance).
-function inkOn(color) {
-  const m = /^#([0-9a-f]{6})$/i.exec(color || "");
-  if (!m) return "#fff";
-  const [r, g, b] = [0, 2, 4].map((i) => {
-    const c = parseInt(m[1].slice(i, i + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#101412" : "#fff";
-}
-
-// -- the view --------------------------------------------------------------------------------------------------------
-
-class View {
+class Editor {
   constructor(parent) {
-    this.zoom = { k: 1, x: 0, y: 0, fitted: true };
     this.selected = null;
-    this.hovered = null;
-    this.hidden = false;
-    this.crosshair = true;
-    this.drag = null;
-    this.pointer = null;
-    this.active = null; // class of the next box
+    this.tool = "box";
+    this.active = null; // class of the next region
     this.clipboard = null;
-    this.rects = new Map();
-    this.tags = new Map();
+    this.clock = { active: 0, last: Date.now() };
+    this.outbox = new Outbox({ changed: () => this.showSaved(), gone: () => this.renew(), saved: (sent) => this.stored(sent) });
+    this.panels = new Panels(this);
+    this.picture = new PictureStage(this);
+    this.words = new WordStage(this);
+    this.stage = this.picture;
     this.build(parent);
-    this.observer = new ResizeObserver(() => this.resized());
-    this.observer.observe(this.stage);
-    this.timer = setInterval(() => this.tick(), 500);
   }
 
   destroy() {
-    clearInterval(this.timer);
-    clearTimeout(this.later);
-    this.observer.disconnect();
+    this.outbox.close();
+    this.picture.destroy();
     this.root.remove();
   }
 
@@ -145,900 +65,868 @@ class View {
     this.name = el("span", { class: "name" });
     this.place = el("span", { class: "place" });
     this.percent = el("button", {
-      type: "button", class: "tool percent", title: "Real size: one image pixel is one screen pixel (1:1)", onclick: () => this.zoomTo(1),
+      type: "button", class: "tool percent", title: "Real size: one image pixel is one screen pixel (1:1)", onclick: () => this.picture.zoomTo(1),
     });
     this.undoButton = iconButton("undo", "Undo", "Ctrl+Z", () => this.undo());
     this.redoButton = iconButton("redo", "Redo", "Ctrl+Shift+Z", () => this.redo());
-    this.hideButton = iconButton("eye", "Hide boxes", "H", () => this.toggleHidden());
-    this.crossButton = iconButton("cross", "Crosshair", "C", () => this.toggleCross());
+    this.hideButton = iconButton("eye", "Hide regions", "H", () => this.picture.toggleHidden());
+    this.crossButton = iconButton("cross", "Crosshair", "C", () => this.picture.toggleCross());
+    this.lightButton = iconButton("light", "Brightness and contrast", "", () => this.togglePopup(this.lightPanel), { "aria-haspopup": "true" });
+    this.flagButton = iconButton("flag", "Flag this item", "F", () => this.toggleFlag());
+    this.guideButton = iconButton("book", "Instructions", "I", () => this.toggleGuide());
     this.saveState = el("span", { class: "save", role: "status" });
-    this.skipButton = el("button", { type: "button", class: "text", title: "Skip this image (S)", onclick: () => this.go("skip") }, "Skip");
+    this.skipButton = el("button", { type: "button", class: "text", title: "Skip this item (S)", onclick: () => this.askSkip() }, "Skip");
     this.doneButton = el(
-      "button", { type: "button", class: "primary", title: "Mark as done and go to the next (Enter)", onclick: () => this.go("done") },
-      "Done, next",
+      "button", { type: "button", class: "primary", title: "Mark as done and go to the next (Enter)", onclick: () => this.go("done") }, "Done, next",
     );
+    this.returnButton = el("button", { type: "button", class: "text", title: "Send it back to its author", onclick: () => this.askReturn() }, "Send back");
+    this.zoomGroup = el("div", { class: "group" },
+      iconButton("minus", "Zoom out", "−", () => this.picture.zoomBy(1 / 1.25)), this.percent,
+      iconButton("plus", "Zoom in", "+", () => this.picture.zoomBy(1.25)), iconButton("fit", "Fit", "0", () => this.picture.fit()));
+    this.viewGroup = el("div", { class: "group" }, this.hideButton, this.crossButton, this.lightButton);
     this.bar = el("div", { class: "bar", role: "toolbar", "aria-label": "Annotator" },
       el("div", { class: "group" },
-        iconButton("previous", "Previous image", "P", () => this.go("previous")),
-        iconButton("next", "Next image", "N", () => this.go("next"))),
+        iconButton("previous", "Previous", "P", () => this.go("previous")), iconButton("next", "Next", "N", () => this.go("next"))),
       el("div", { class: "title" }, this.name, this.place),
-      el("div", { class: "group" }, this.undoButton, this.redoButton),
-      el("div", { class: "group" },
-        iconButton("minus", "Zoom out", "−", () => this.zoomBy(1 / 1.25)), this.percent,
-        iconButton("plus", "Zoom in", "+", () => this.zoomBy(1.25)), iconButton("fit", "Fit", "0", () => this.fit())),
-      el("div", { class: "group" }, this.hideButton, this.crossButton,
-        iconButton("help", "Keys", "?", () => this.toggleHelp())),
-      el("div", { class: "grow" }), el("div", { class: "group end" }, this.skipButton, this.doneButton),
+      el("div", { class: "group" }, this.undoButton, this.redoButton), this.zoomGroup, this.viewGroup,
+      el("div", { class: "group" }, this.flagButton, this.guideButton, iconButton("help", "Keys", "?", () => this.toggleHelp())),
+      el("div", { class: "grow" }), el("div", { class: "group end" }, this.skipButton, this.returnButton, this.doneButton),
     );
-
-    this.image = el("img", { class: "picture", draggable: "false", alt: "" });
-    this.overlay = svg("svg", { class: "overlay", "aria-hidden": "true" });
-    this.layer = svg("g");
-    this.draft = svg("rect", { class: "draft", "vector-effect": "non-scaling-stroke", visibility: "hidden" });
-    this.handles = svg("g", { class: "handles" });
-    this.crossX = svg("line", { class: "cross" });
-    this.crossY = svg("line", { class: "cross" });
-    this.overlay.append(this.layer, this.crossX, this.crossY, this.handles);
-    this.tagLayer = el("div", { class: "tags", "aria-hidden": "true" });
-    this.note = el("div", { class: "note", hidden: true });
-    this.stage = el("div", {
-      class: "stage", tabindex: "0", role: "application", "aria-label": "Image: draw and edit boxes. Press question mark for the keys.",
-    }, this.image, this.overlay, this.tagLayer, this.note);
-
-    this.classList = el("div", { class: "classes" });
-    this.chips = el("div", { class: "chips" });
-    this.chipSection = el("section", {}, el("h3", {}, "Whole image"), this.chips);
-    this.boxCount = el("span", { class: "count" });
-    this.boxList = el("div", { class: "boxes", role: "list", "aria-label": "Boxes" });
-    this.side = el("aside", { class: "side", "aria-label": "Classes and boxes" },
-      el("section", { class: "keep" }, el("h3", {}, "Classes"), this.classList), this.chipSection,
-      el("section", { class: "fill" }, el("h3", {}, "Boxes", this.boxCount), this.boxList));
+    this.toolbox = el("div", { class: "toolbox", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" });
+    this.lightPanel = this.buildLight();
+    this.menu = el("div", { class: "menu", role: "dialog", hidden: true });
+    this.banner = el("div", { class: "banner", role: "status", hidden: true });
+    this.finished = el("div", { class: "finished", hidden: true });
     this.hint = el("span", { class: "hint" });
     this.coords = el("span", { class: "coords" });
-    this.strip = el("div", { class: "strip", role: "group", "aria-label": "Images" });
+    this.strip = el("div", { class: "strip", role: "group", "aria-label": "Items" });
     this.live = el("div", { class: "offscreen", "aria-live": "polite" });
-    this.help = this.buildHelp();
-    this.root.append(this.bar, el("div", { class: "main" }, this.stage, this.side),
-      el("div", { class: "foot" }, this.hint, el("span", { class: "grow" }), this.coords, this.saveState), this.strip, this.live, this.help);
+    this.help = this.buildSheet("Mouse and keys");
+    this.guide = this.buildSheet("Instructions");
+    this.main = el("div", { class: "main" }, this.toolbox, this.picture.node, this.words.node, this.panels.node, this.lightPanel, this.menu, this.finished);
+    this.root.append(this.bar, this.banner, this.main,
+      el("div", { class: "foot" }, this.hint, el("span", { class: "grow" }), this.coords, this.saveState), this.strip, this.live, this.help.node, this.guide.node);
     this.styles(parent);
     parent.append(this.root);
-    this.listen();
+    this.root.addEventListener("keydown", (e) => this.keydown(e));
+    this.root.addEventListener("keyup", (e) => {
+      e.stopPropagation();
+      if (e.key === " ") this.picture.space(false);
+    });
+    for (const name of ["pointermove", "pointerdown", "keydown", "wheel"]) {
+      this.root.addEventListener(name, () => this.work(), { passive: true, capture: true });
+    }
   }
 
   styles(parent) {
     const url = new URL("annotator.css", import.meta.url);
-    url.search = new URL(import.meta.url).search;
     this.root.style.visibility = "hidden"; // until its style is here: nothing jumps
-    const show = () => (this.root.style.visibility = "");
-    const link = el("link", { rel: "stylesheet", href: url.href, onload: show, onerror: show });
-    parent.append(link);
+    const show = () => {
+      this.root.style.visibility = "";
+      this.takeFocus();
+    };
+    parent.append(el("link", { rel: "stylesheet", href: url.href, onload: show, onerror: show }));
   }
 
-  buildHelp() {
-    const rows = [
-      ["Drag", "draw a box; Shift starts one inside another"], ["1 … 9", "class of the selected and the next box"],
-      ["Click, Tab", "select a box, the next box"], ["Arrows", "move by 1 pixel; Shift: by 10"],
-      ["Alt+arrows", "resize by 1 pixel; Shift: by 10"], ["B", "new box in the middle (no mouse needed)"],
-      ["Del", "delete the box"], ["Ctrl+D", "duplicate"], ["Ctrl+C, Ctrl+V", "copy, paste (also on another image)"],
-      ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"], ["Wheel, +, −", "zoom"], ["0, 1:1", "fit, real size"],
-      ["Space+drag", "move the picture; middle button too"], ["N, P", "next, previous image (also . , PgDn PgUp)"],
-      ["Enter", "done, next"], ["S", "skip"], ["H", "hide boxes"], ["C", "crosshair"], ["Esc", "stop, deselect, close"],
-    ];
-    const list = el("dl", {});
-    for (const [keys, what] of rows) list.append(el("dt", {}, keys), el("dd", {}, what));
-    const close = iconButton("close", "Close", "Esc", () => this.toggleHelp(false));
-    this.helpClose = close;
-    return el("div", { class: "help", role: "dialog", "aria-label": "Keys", hidden: true },
-      el("div", { class: "sheet" }, el("header", {}, el("h3", {}, "Mouse and keys"), close), list));
+  // Keys work at once, unless somebody is busy elsewhere on the page.
+  takeFocus() {
+    if ([null, document.body].includes(document.activeElement)) this.stage.node.focus({ preventScroll: true });
   }
 
-  listen() {
-    this.root.addEventListener("keydown", (e) => this.keydown(e));
-    this.root.addEventListener("keyup", (e) => {
-      e.stopPropagation();
-      if (e.key === " ") this.space(false);
-    });
-    this.stage.addEventListener("pointerdown", (e) => this.pointerdown(e));
-    this.stage.addEventListener("pointermove", (e) => this.pointermove(e));
-    this.stage.addEventListener("pointerup", (e) => this.pointerup(e));
-    this.stage.addEventListener("pointercancel", () => this.cancelDrag());
-    this.stage.addEventListener("pointerleave", () => this.leave());
-    this.stage.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
-    this.stage.addEventListener("blur", () => this.space(false));
-    this.stage.addEventListener("auxclick", (e) => e.preventDefault());
-    this.image.addEventListener("load", () => this.loaded());
-    this.image.addEventListener("error", () => this.failed());
+  buildLight() {
+    const slider = (name, label) => {
+      const input = el("input", { type: "range", min: 20, max: 300, value: 100, "aria-label": label });
+      input.addEventListener("input", () => this.picture.setLight({ [name]: Number(input.value) }));
+      return input;
+    };
+    const [brightness, contrast] = [slider("brightness", "Brightness"), slider("contrast", "Contrast")];
+    const invert = el("input", { type: "checkbox", onchange: () => this.picture.setLight({ invert: invert.checked }) });
+    const reset = el("button", {
+      type: "button", class: "text",
+      onclick: () => {
+        brightness.value = contrast.value = 100;
+        invert.checked = false;
+        this.picture.setLight({ brightness: 100, contrast: 100, invert: 0 });
+      },
+    }, "As it is");
+    return el("div", { class: "popup light", hidden: true }, el("label", {}, "Brightness", brightness), el("label", {}, "Contrast", contrast),
+      el("label", { class: "line" }, invert, "Invert"), reset);
+  }
+
+  buildSheet(title) {
+    const close = iconButton("close", "Close", "Esc", () => this.toggleSheet(sheet, false));
+    const body = el("div", { class: "body" });
+    const node = el("div", { class: "help", role: "dialog", "aria-label": title, hidden: true },
+      el("div", { class: "sheet" }, el("header", {}, el("h3", {}, title), close), body));
+    const sheet = { node, body, close };
+    return sheet;
   }
 
   // -- data from Python ----------------------------------------------------------------------------------------------
 
   update(component) {
     this.component = component;
-    const data = component.data;
+    const { data } = component;
     const before = this.data;
     this.data = data;
-    this.acknowledge(data.acked || {});
-    if (!before || before.key !== data.key || before.force !== data.force) this.show(data, before);
-    else if (before.image !== data.image) this.load(data.image);
-    const restarted = before ? before.session !== data.session : true;
-    if (restarted && pending.size) this.flush(); // the server knows nothing of what was on its way
-    if (!data.classes.some((c) => c.name === this.active)) this.active = data.classes[0]?.name ?? null;
-    this.name.textContent = data.title;
-    this.name.title = data.title;
-    this.place.textContent = `${data.position} of ${data.count}`;
-    this.doneButton.lastChild.textContent = data.done_label || "Done, next";
-    this.skipButton.hidden = !!data.read_only || data.skip === false;
-    this.doneButton.hidden = !!data.read_only;
-    this.root.dataset.status = data.status || "";
-    this.drawStrip(before);
-    for (const url of data.prefetch || []) new Image().src = url;
-    this.draw();
+    this.outbox.connect(data.token);
+    if (!before || before.nonce !== data.nonce) {
+      this.show(data.item);
+      this.takeFocus();
+    }
+    if (before && before.nonce === data.nonce && before.version !== data.version && this.item) this.refresh(); // classes or settings were changed on the page
     this.showSaved();
   }
 
-  show(data, before) {
-    const base = JSON.stringify(data.document);
-    const known = documents.get(data.key);
-    const unsaved = [...pending.values()].filter((p) => p.key === data.key).sort((a, b) => a.since - b.since).pop();
-    const forced = before && before.key === data.key;
-    if (!known || forced || (!unsaved && known.base !== base && !sameBoxes(known, data.document))) {
-      const from = unsaved && !forced ? unsaved.document : data.document;
-      documents.set(data.key, { ...copy(from), undo: [], redo: [], base, own: data.own });
+  async refresh() {
+    try {
+      this.show(await this.outbox.call(`item?image=${this.item.id}`, null, "GET"), true);
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  // The page must run again: it hands out a new token (after a restart of the server).
+  renew() {
+    if (this.renewing === this.data.token) return;
+    this.renewing = this.data.token;
+    this.component.setTriggerValue("renew", { n: Date.now() });
+  }
+
+  show(item, same = false) {
+    const waiting = unsaved(item.key);
+    const known = documents.get(item.key);
+    const base = plain(item.document);
+    if (!known || (!waiting && known.base !== base && plain(known) !== base)) {
+      documents.set(item.key, { ...copy(waiting ? waiting.document : item.document), undo: [], redo: [], base, own: item.own || !!waiting });
     } else known.base = base;
-    this.document = documents.get(data.key);
-    this.document.boxes ??= [];
-    this.document.classes ??= [];
-    this.selected = null;
-    this.hovered = null;
-    this.cancelDrag();
-    this.zoom.fitted = true;
-    this.load(data.image);
-    this.say(`${data.title}, image ${data.position} of ${data.count}, ${this.document.boxes.length} boxes`);
+    this.item = item;
+    this.document = documents.get(item.key);
+    this.readOnly = !!item.read_only;
+    const kept = same && this.region() ? this.selected : null;
+    this.selected = kept;
+    this.finished.hidden = true;
+    this.clock = { active: 0, last: Date.now() };
+    this.closePopups();
+    this.choose();
+    this.stage = item.kind === "image" ? this.picture : this.words;
+    this.picture.node.hidden = this.zoomGroup.hidden = this.viewGroup.hidden = this.stage !== this.picture;
+    this.words.node.hidden = this.stage !== this.words;
+    if (!item.classes.some((c) => c.name === this.active)) this.active = item.classes[0]?.name ?? null;
+    this.name.textContent = this.name.title = item.title;
+    this.place.textContent = `${item.position} of ${item.count}`;
+    this.doneButton.textContent = item.done_label;
+    this.skipButton.hidden = this.readOnly || !item.can_skip;
+    this.doneButton.hidden = this.readOnly;
+    this.returnButton.hidden = item.mode !== "review";
+    this.flagButton.hidden = item.mode !== "label";
+    this.guideButton.hidden = !item.workflow.instructions;
+    this.root.dataset.status = item.status || "";
+    this.root.dataset.mode = item.mode;
+    this.showBanner(item.notice);
+    this.drawStrip();
+    this.drawTools();
+    if (same && this.stage === this.picture && this.picture.image.src.endsWith(item.image || "?")) this.draw();
+    else this.stage.show(item);
+    this.draw();
+    for (const url of item.prefetch || []) new Image().src = url;
+    this.showSaved();
+    if (!same) this.say(`${item.title}, ${item.position} of ${item.count}, ${this.document.regions.length} regions`);
+    const address = new URL(window.location.href);
+    if (address.searchParams.has("image") && address.searchParams.get("image") !== String(item.id)) {
+      address.searchParams.set("image", item.id);
+      history.replaceState(history.state, "", address); // a reload shows this item again
+    }
+    if (item.workflow.instructions && item.first && !this.guided) {
+      this.guided = true;
+      this.toggleGuide(true);
+    }
   }
 
-  load(url) {
-    this.root.dataset.state = "loading";
-    this.note.hidden = true;
-    this.image.style.width = `${this.data.width}px`;
-    this.image.style.height = `${this.data.height}px`;
-    if (url) this.image.src = url;
-    else this.failed("There is no picture to show for this image.");
-    if (this.image.complete && this.image.naturalWidth) this.loaded();
-    this.fit();
+  showBanner(notice) {
+    this.banner.hidden = !notice;
+    this.banner.textContent = notice?.text || "";
+    this.banner.dataset.kind = notice?.kind || "";
   }
 
-  loaded() {
-    this.root.dataset.state = "ready";
-    this.note.hidden = true;
-    this.image.style.visibility = "";
+  // -- the document --------------------------------------------------------------------------------------------------
+
+  region(id = this.selected) {
+    return this.document?.regions.find((r) => r.id === id) ?? this.openProposals().find((r) => r.id === id);
   }
 
-  failed(text) {
-    this.root.dataset.state = "failed";
-    this.image.style.visibility = "hidden";
-    this.note.hidden = false;
-    this.note.textContent = text || "The picture cannot be shown. Redact the collection first, or check the workspace.";
+  // Everything on the stage: what is in the document, then proposals that nobody has decided on.
+  shown() {
+    if (!this.document) return [];
+    const open = this.openProposals();
+    return open.length ? [...this.document.regions, ...open] : this.document.regions;
   }
 
-  // -- saving --------------------------------------------------------------------------------------------------------
+  openProposals() {
+    const proposed = this.item?.proposal?.regions;
+    if (!proposed?.length || this.readOnly) return [];
+    const decided = new Set([...this.document.regions.map((r) => r.extra?.proposal ?? r.id), ...(this.document.extra?.rejected || [])]);
+    if (this.cachedProposals?.regions === this.document.regions && this.cachedProposals.extra === this.document.extra && this.cachedProposals.from === proposed) {
+      return this.cachedProposals.open;
+    }
+    const doubt = (r) => Math.abs((r.score ?? 1) - 0.5);
+    const open = proposed.filter((r) => !decided.has(r.id)).map((r, i) => ({ r, i })).sort((a, b) => doubt(a.r) - doubt(b.r) || a.i - b.i).map(({ r }) => r);
+    this.cachedProposals = { regions: this.document.regions, extra: this.document.extra, from: proposed, open };
+    return open;
+  }
 
-  // Change the document through `change`; `join` names steps that undo together (a run of nudges).
+  isProposal(region) {
+    return this.openProposals().includes(region);
+  }
+
+  proposedClasses() {
+    const proposed = this.readOnly ? [] : this.item.proposal?.classes || [];
+    return proposed.filter((c) => !(this.document.extra?.rejected || []).includes(`class:${c}`));
+  }
+
+  color(label) {
+    return this.item.classes.find((c) => c.name === label)?.color || "#7a7a7a";
+  }
+
+  allows(shape) {
+    return this.item.workflow.shapes.includes(shape);
+  }
+
+  // Change the document through `change`, which returns its new parts; `join` names steps that undo together.
+  // Parts are replaced, never changed in place: undo keeps the old ones.
   edit(change, join = "") {
-    if (this.data.read_only) return;
+    if (this.readOnly) return;
     const now = Date.now();
     const joined = join && this.joined?.name === join && now - this.joined.at < 900;
     if (!joined) {
-      this.document.undo.push(this.snapshot());
+      this.document.undo.push(this.parts());
       if (this.document.undo.length > 300) this.document.undo.shift();
     }
     this.joined = join ? { name: join, at: now } : null;
     this.document.redo = [];
-    change(this.document);
+    Object.assign(this.document, change(this.document));
     this.commit(join ? 250 : 0);
   }
 
-  snapshot() {
-    return copy({ boxes: this.document.boxes, classes: this.document.classes, extra: this.document.extra });
+  parts() {
+    const { regions, classes, fields, relations, extra } = this.document;
+    return { regions, classes, fields, relations, extra };
   }
 
   undo() {
-    this.move("undo", "redo", "Undone");
+    this.step("undo", "redo", "Undone");
   }
 
   redo() {
-    this.move("redo", "undo", "Done again");
+    this.step("redo", "undo", "Done again");
   }
 
-  move(from, to, word) {
-    if (this.data.read_only) return;
-    const step = this.document[from].pop();
-    if (!step) return this.say(`Nothing to ${from}`);
-    this.document[to].push(this.snapshot());
-    Object.assign(this.document, step);
+  step(from, to, word) {
+    if (this.readOnly) return;
+    const parts = this.document[from].pop();
+    if (!parts) return this.say(`Nothing to ${from}`);
+    this.document[to].push(this.parts());
+    Object.assign(this.document, parts);
     this.joined = null;
-    if (!this.box()) this.selected = null;
+    if (!this.region()) this.selected = null;
     this.commit(0);
-    this.say(`${word}: ${this.document.boxes.length} boxes`);
+    this.say(`${word}: ${this.document.regions.length} regions`);
   }
 
   commit(delay) {
-    const { boxes, classes, extra } = this.document;
-    const document_ = copy(extra ? { boxes, classes, extra } : { boxes, classes });
-    pending.set(`${client}|${this.data.key}`, {
-      client, seq: ++sequence, key: this.data.key, document: document_, since: Date.now(),
-    });
+    const plainParts = Object.fromEntries(Object.entries(this.parts()).filter(([, value]) => value !== undefined));
     this.document.own = true;
-    storePending();
     this.draw();
-    this.showSaved();
-    clearTimeout(this.later);
-    if (delay) this.later = setTimeout(() => this.flush(), delay);
-    else this.flush();
+    this.outbox.put(this.item.key, plainParts, this.takeTime(), delay);
   }
 
-  flush() {
-    clearTimeout(this.later);
-    if (!pending.size) return;
-    this.sent = Date.now();
-    const items = [...pending.values()].map(({ client: from, seq, key, document: doc }) => ({ client: from, seq, key, document: doc }));
-    this.component.setStateValue("save", { n: `${client}-${++sends}`, items });
-  }
-
-  acknowledge(acked) {
-    this.refused = null;
-    for (const [name, answer] of Object.entries(acked)) {
-      const item = pending.get(name);
-      if (answer.error) this.refused = answer.error;
-      if (item && item.seq <= answer.seq) {
-        pending.delete(name);
-        const known = documents.get(item.key);
-        if (known && !answer.error) known.base = JSON.stringify(item.document);
-      }
-    }
-    storePending();
-  }
-
-  tick() {
-    if (!this.root.isConnected) return this.destroy(); // the element went away without a word
-    if (pending.size && Date.now() - (this.sent || 0) > RESEND_MS) this.flush();
-    this.showSaved();
-  }
-
-  showSaved() {
-    let state = "saved";
-    let text = "Saved";
-    if (this.data?.read_only) text = "";
-    else if (this.refused) [state, text] = ["refused", `Not saved: ${this.refused}`];
-    else if (pending.size) {
-      const oldest = Math.min(...[...pending.values()].map((p) => p.since));
-      [state, text] = Date.now() - oldest > RESEND_MS ? ["offline", "Offline, will send again"] : ["saving", "Saving…"];
-    } else if (this.document && !this.document.own) [state, text] = this.document.boxes.length ? ["proposed", "Proposed boxes"] : ["", ""];
-    if (this.saveState.textContent !== text) this.saveState.textContent = text;
-    this.saveState.dataset.state = state;
-    this.saveState.title = text;
-  }
-
-  go(to) {
-    if (this.data.read_only && (to === "done" || to === "skip")) return;
-    this.cancelDrag();
-    if (to === "done" && !this.document.own) this.commit(0); // proposals that a person lets stand become their answer
-    else this.flush();
-    this.component.setTriggerValue("go", { to, from: this.data.key });
-  }
-
-  // -- boxes ---------------------------------------------------------------------------------------------------------
-
-  box(id = this.selected) {
-    return this.document.boxes.find((b) => b.id === id);
-  }
-
-  color(label) {
-    return this.data.classes.find((c) => c.name === label)?.color || "#7a7a7a";
+  stored(sent) {
+    const known = documents.get(sent.key);
+    if (known) known.base = plain(sent.document);
   }
 
   newId() {
-    const used = new Set(this.document.boxes.map((b) => b.id));
-    let n = this.document.boxes.length + 1;
-    while (used.has(`b${n}`)) n += 1;
-    return `b${n}`;
+    const used = new Set(this.shown().map((r) => r.id));
+    let n = used.size + 1;
+    while (used.has(`r${n}`)) n += 1;
+    return `r${n}`;
   }
 
-  add(rect, label = this.active) {
+  add(geometry, label = this.active) {
     if (!label) return this.say("Add a class to this collection first");
-    const box = { id: this.newId(), label, ...this.bounded(rect) };
-    this.edit((d) => d.boxes.push(box));
-    this.select(box.id);
-    return box;
+    const region = { id: this.newId(), label, ...geometry };
+    this.selected = region.id;
+    this.edit((d) => ({ regions: [...d.regions, region] }));
+    this.saySelected();
+    return region;
   }
 
-  // A box that a person changed is theirs: the model's score no longer belongs to it.
+  // A region that a person changed is theirs: the model's score no longer belongs to it. A changed proposal is taken over.
   replace(id, values, join) {
-    this.edit((d) => {
-      d.boxes = d.boxes.map((b) => {
-        if (b.id !== id) return b;
-        const { score, ...rest } = b;
-        return { ...rest, ...values };
-      });
-    }, join);
-  }
-
-  bounded({ x, y, w, h }) {
-    const { width, height } = this.data;
-    const left = clamp(Math.min(x, x + w), 0, width);
-    const top = clamp(Math.min(y, y + h), 0, height);
-    const right = clamp(Math.max(x, x + w), 0, width);
-    const bottom = clamp(Math.max(y, y + h), 0, height);
-    return { x: tidy(left), y: tidy(top), w: tidy(right - left), h: tidy(bottom - top) };
-  }
-
-  shifted(box, dx, dy) {
-    return {
-      x: tidy(clamp(box.x + dx, 0, Math.max(0, this.data.width - box.w))),
-      y: tidy(clamp(box.y + dy, 0, Math.max(0, this.data.height - box.h))),
+    const proposal = this.openProposals().find((r) => r.id === id);
+    const changed = (r) => {
+      const { score, ...rest } = { ...r, ...values, ...(r.track ? { keyframe: true } : {}) };
+      for (const [name, value] of Object.entries(rest)) if (value === undefined) delete rest[name];
+      return rest;
     };
+    this.edit((d) => ({ regions: proposal ? [...d.regions, changed(proposal)] : d.regions.map((r) => (r.id === id ? changed(r) : r)) }), join);
+  }
+
+  remove(id = this.selected) {
+    if (!this.region(id)) return undefined;
+    if (this.openProposals().some((r) => r.id === id)) return this.reject(id);
+    if (this.selected === id) this.selected = null;
+    this.edit((d) => ({
+      regions: d.regions.filter((r) => r.id !== id), relations: d.relations?.filter((r) => r.from !== id && r.to !== id),
+      extra: this.item.proposal?.regions.some((r) => r.id === id) ? this.rejecting([id]) : d.extra,
+    }));
+    return this.say(`Deleted, ${this.document.regions.length} regions left`);
+  }
+
+  select(id, look = false) {
+    if (this.selected === id && !look) return;
+    this.selected = id;
+    const region = this.region();
+    if (look && region && this.stage === this.picture && !this.inView(region)) this.picture.lookAt(region);
+    this.draw();
+    this.saySelected();
+  }
+
+  inView(region) {
+    const b = bounds(region);
+    const [x, y] = this.picture.toScreen([b.x, b.y]);
+    const [right, bottom] = this.picture.toScreen([b.x + b.w, b.y + b.h]);
+    const { clientWidth, clientHeight } = this.picture.node;
+    return right > 0 && bottom > 0 && x < clientWidth && y < clientHeight;
+  }
+
+  saySelected() {
+    const region = this.region();
+    if (region) this.say(`${this.isProposal(region) ? "Proposed " : ""}${region.shape} ${this.shown().indexOf(region) + 1} of ${this.shown().length}, ${region.label}`);
   }
 
   setClass(name) {
     this.active = name;
-    const box = this.box();
-    if (box && box.label !== name) this.replace(box.id, { label: name });
+    const region = this.region();
+    if (this.stage === this.words && this.words.take()) return;
+    if (region && region.label !== name) this.replace(region.id, { label: name });
     else this.draw();
-    this.say(box ? `Class ${name}` : `Next boxes: ${name}`);
+    this.say(region ? `Class ${name}` : `Next regions: ${name}`);
   }
 
   toggleImageClass(name) {
+    const single = this.item.workflow.single_choice;
+    this.edit((d) => ({ classes: d.classes.includes(name) ? d.classes.filter((c) => c !== name) : single ? [name] : [...d.classes, name] }));
+    this.say(this.document.classes.includes(name) ? `Chosen: ${name}` : `Not ${name}`);
+  }
+
+  setField(name, value) {
     this.edit((d) => {
-      d.classes = d.classes.includes(name) ? d.classes.filter((c) => c !== name) : [...d.classes, name];
-    });
+      const fields = { ...d.fields, [name]: value };
+      if (value === null) delete fields[name];
+      return { fields };
+    }, `field ${name}`);
   }
 
-  remove(id = this.selected) {
-    if (!this.box(id)) return;
-    this.edit((d) => (d.boxes = d.boxes.filter((b) => b.id !== id)));
-    if (this.selected === id) this.selected = null;
-    this.draw();
-    this.say(`Deleted, ${this.document.boxes.length} boxes left`);
+  setAttribute(id, name, value) {
+    const attributes = { ...this.region(id).attributes, [name]: value };
+    if (value === null) delete attributes[name];
+    this.replace(id, { attributes }, `attribute ${id} ${name}`);
   }
 
-  duplicate(box) {
-    if (!box) return;
-    const step = Math.max(6, Math.round(Math.min(box.w, box.h) / 8));
-    const at = this.shifted(box, step, step);
-    const { score, extra, id, ...rest } = box;
-    this.add({ ...rest, ...at, w: Math.min(box.w, this.data.width), h: Math.min(box.h, this.data.height) }, box.label);
+  duplicate(region) {
+    if (!region || region.shape === "span") return;
+    const b = bounds(region);
+    const step = Math.max(6, Math.round(Math.min(b.w || 48, b.h || 48) / 8));
+    const { score, extra, id, track, ...rest } = region;
+    this.add({ ...rest, ...moved(region, step, step, this.item) }, region.label);
   }
 
-  select(id) {
-    this.selected = id;
-    this.draw();
-    const box = this.box();
-    if (box) {
-      const place = this.document.boxes.indexOf(box) + 1;
-      this.say(`Box ${place} of ${this.document.boxes.length}, ${box.label}, ${Math.round(box.w)} by ${Math.round(box.h)} pixels`);
+  paste() {
+    const region = this.clipboard;
+    const b = bounds(region);
+    const outside = b.x + b.w > this.item.width || b.y + b.h > this.item.height;
+    if (outside || !this.allows(region.shape) || !this.item.classes.some((c) => c.name === region.label)) return this.say("It does not fit here");
+    const there = this.document.regions.some((r) => JSON.stringify(bounds(r)) === JSON.stringify(b));
+    const { score, extra, id, ...rest } = region;
+    return there ? this.duplicate(region) : this.add(rest, region.label);
+  }
+
+  // -- proposals -----------------------------------------------------------------------------------------------------
+
+  rejecting(ids) {
+    return { ...this.document.extra, rejected: [...new Set([...(this.document.extra?.rejected || []), ...ids])] };
+  }
+
+  accept(id = this.selected) {
+    const open = this.openProposals();
+    const region = open.find((r) => r.id === id) ?? open[0];
+    if (!region) return this.acceptClasses();
+    const { score, ...rest } = region;
+    this.edit((d) => ({ regions: [...d.regions, rest] }));
+    return this.nextProposal();
+  }
+
+  reject(id = this.selected) {
+    const open = this.openProposals();
+    const region = open.find((r) => r.id === id) ?? open[0];
+    if (!region) return this.edit(() => ({ extra: this.rejecting(this.proposedClasses().map((c) => `class:${c}`)) }));
+    this.edit(() => ({ extra: this.rejecting([region.id]) }));
+    return this.nextProposal();
+  }
+
+  acceptAll() {
+    const taken = this.openProposals().map(({ score, ...rest }) => rest);
+    const classes = [...new Set([...this.document.classes, ...this.proposedClasses()])];
+    if (taken.length || classes.length > this.document.classes.length) this.edit((d) => ({ regions: [...d.regions, ...taken], classes }));
+    this.say(`${taken.length} accepted`);
+  }
+
+  acceptClasses() {
+    const fresh = this.proposedClasses().filter((c) => !this.document.classes.includes(c));
+    if (!fresh.length) return this.say("Nothing is proposed");
+    return this.edit((d) => ({ classes: this.item.workflow.single_choice ? fresh.slice(0, 1) : [...d.classes, ...fresh] }));
+  }
+
+  nextProposal() {
+    const [next] = this.openProposals();
+    if (next) this.select(next.id, true);
+    else {
+      this.select(null);
+      this.say("All proposals are decided. Enter goes on.");
     }
   }
 
-  // -- zoom ----------------------------------------------------------------------------------------------------------
+  // -- help of the server --------------------------------------------------------------------------------------------
 
-  fit() {
-    const { clientWidth, clientHeight } = this.stage;
-    if (!clientWidth || !this.data) return;
-    const k = Math.min((clientWidth - 28) / this.data.width, (clientHeight - 28) / this.data.height, 12);
-    this.zoom = {
-      k, x: (clientWidth - this.data.width * k) / 2, y: (clientHeight - this.data.height * k) / 2, fitted: true,
-    };
-    this.place_();
-  }
-
-  resized() {
-    if (this.zoom.fitted) this.fit();
-    else this.place_();
-  }
-
-  zoomTo(k) {
-    this.zoomBy(k / this.zoom.k);
-  }
-
-  zoomBy(factor, at) {
-    const { k, x, y } = this.zoom;
-    const next = clamp(k * factor, 0.02, 40);
-    const cx = at?.x ?? this.stage.clientWidth / 2;
-    const cy = at?.y ?? this.stage.clientHeight / 2;
-    this.zoom = { k: next, x: cx - ((cx - x) * next) / k, y: cy - ((cy - y) * next) / k, fitted: false };
-    this.place_();
-  }
-
-  wheel(e) {
-    e.preventDefault();
-    e.stopPropagation();
-    const step = e.deltaMode === 1 ? e.deltaY * 16 : e.deltaY;
-    this.zoomBy(Math.exp(-clamp(step, -240, 240) / 420), this.onStage(e));
-  }
-
-  onStage(e) {
-    const rect = this.stage.getBoundingClientRect();
-    return { x: e.clientX - rect.left - this.stage.clientLeft, y: e.clientY - rect.top - this.stage.clientTop };
-  }
-
-  // Pixel of the image under the pointer: whole ones, tenths when zoomed in far enough to see them.
-  toImage(at, exact = false) {
-    const x = (at.x - this.zoom.x) / this.zoom.k;
-    const y = (at.y - this.zoom.y) / this.zoom.k;
-    if (exact) return { x, y };
-    const grain = this.zoom.k > 3 ? 10 : 1;
-    return { x: Math.round(x * grain) / grain, y: Math.round(y * grain) / grain };
-  }
-
-  // -- pointer -------------------------------------------------------------------------------------------------------
-
-  pointerdown(e) {
-    const at = this.onStage(e);
-    this.stage.focus({ preventScroll: true });
-    if (e.button === 1 || (e.button === 0 && this.panning)) {
-      e.preventDefault();
-      this.drag = { kind: "pan", at, zoom: { ...this.zoom } };
-    } else if (e.button === 0 && !this.data.read_only) {
-      const handle = this.handleAt(at);
-      const box = this.box();
-      const p = this.toImage(at, true);
-      if (handle && !e.shiftKey) this.drag = { kind: "resize", handle, start: { ...box }, box: { ...box } };
-      else if (box && !this.hidden && inside(box, p.x, p.y) && !e.shiftKey) {
-        this.drag = { kind: "move", from: p, start: { ...box }, box: { ...box }, at };
-      } else this.drag = { kind: "draw", from: this.clampPoint(this.toImage(at)), at, always: e.shiftKey };
-    } else if (e.button === 0) this.select(this.hit(this.toImage(at, true))?.id ?? null);
-    if (this.drag) this.stage.setPointerCapture(e.pointerId);
-    this.cursor(at);
-  }
-
-  clampPoint({ x, y }) {
-    return { x: clamp(x, 0, this.data.width), y: clamp(y, 0, this.data.height) };
-  }
-
-  pointermove(e) {
-    const at = this.onStage(e);
-    this.pointer = at;
-    const drag = this.drag;
-    if (!drag) {
-      const over = this.hit(this.toImage(at, true))?.id ?? null;
-      if (over !== this.hovered) {
-        this.hovered = over;
-        this.draw();
-      }
-    } else if (drag.kind === "pan") {
-      this.zoom = { ...drag.zoom, x: drag.zoom.x + at.x - drag.at.x, y: drag.zoom.y + at.y - drag.at.y, fitted: false };
-      this.place_();
-    } else if (drag.kind === "move") {
-      const p = this.toImage(at, true);
-      const grain = this.zoom.k > 3 ? 10 : 1;
-      const dx = Math.round((p.x - drag.from.x) * grain) / grain;
-      const dy = Math.round((p.y - drag.from.y) * grain) / grain;
-      drag.moved = drag.moved || Math.hypot(at.x - drag.at.x, at.y - drag.at.y) > 3;
-      if (drag.moved) drag.box = { ...drag.start, ...this.shifted(drag.start, dx, dy) };
-      this.place_();
-    } else if (drag.kind === "resize") {
-      drag.moved = true;
-      drag.box = { ...drag.start, ...this.resizedBy(drag.start, drag.handle, this.clampPoint(this.toImage(at))) };
-      this.place_();
-    } else if (drag.kind === "draw") {
-      const p = this.clampPoint(this.toImage(at));
-      drag.rect = this.bounded({ ...drag.from, w: p.x - drag.from.x, h: p.y - drag.from.y });
-      drag.moved = drag.moved || Math.hypot(at.x - drag.at.x, at.y - drag.at.y) > 4;
-      this.place_();
-    }
-    this.cursor(at);
-    this.showCross();
-    this.showCoords();
-  }
-
-  resizedBy(box, handle, p) {
-    let [left, top, right, bottom] = [box.x, box.y, box.x + box.w, box.y + box.h];
-    if (handle.includes("w")) left = p.x;
-    if (handle.includes("e")) right = p.x;
-    if (handle.includes("n")) top = p.y;
-    if (handle.includes("s")) bottom = p.y;
-    const rect = this.bounded({ x: left, y: top, w: right - left, h: bottom - top });
-    return { ...rect, w: Math.max(rect.w, 1), h: Math.max(rect.h, 1) };
-  }
-
-  pointerup(e) {
-    const drag = this.drag;
-    this.drag = null;
-    if (!drag) return;
-    const at = this.onStage(e);
-    if ((drag.kind === "move" || drag.kind === "resize") && drag.moved) {
-      const { x, y, w, h } = drag.box;
-      const same = ["x", "y", "w", "h"].every((side) => drag.box[side] === drag.start[side]);
-      if (!same) this.replace(drag.start.id, { x, y, w, h });
-      this.select(drag.start.id);
-    } else if (drag.kind === "move") {
-      this.select(this.hit(this.toImage(at, true))?.id ?? null); // a click picks the smallest box here
-    } else if (drag.kind === "draw") {
-      if (drag.moved && drag.rect.w >= 1 && drag.rect.h >= 1) this.add(drag.rect);
-      else this.select(this.hit(this.toImage(at, true))?.id ?? null);
-    }
-    this.place_();
-    this.cursor(at);
-  }
-
-  cancelDrag() {
-    this.drag = null;
-    if (this.document) this.place_();
-  }
-
-  leave() {
-    this.pointer = null;
-    if (this.hovered && !this.drag) {
-      this.hovered = null;
+  async ask(what, body) {
+    this.hint.textContent = "Working…";
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      return await this.outbox.call(what, body);
+    } catch (error) {
+      if (error.code === "gone") this.renew();
+      this.showBanner({ kind: "problem", text: error.code ? error.message : "The server cannot be reached; nothing was changed." });
+      return null;
+    } finally {
+      this.root.removeAttribute("aria-busy");
       this.draw();
     }
-    this.showCross();
-    this.coords.textContent = "";
   }
 
-  // The smallest box under a point: a small one inside a large one can always be reached.
-  hit({ x, y }) {
-    if (this.hidden) return undefined;
-    const slack = 3 / this.zoom.k;
-    const under = this.document.boxes.filter((b) =>
-      inside({ x: b.x - slack, y: b.y - slack, w: b.w + 2 * slack, h: b.h + 2 * slack }, x, y));
-    return under.sort((a, b) => a.w * a.h - b.w * b.h)[0];
+  async assist(kind, where) {
+    const { key } = this.item;
+    const answer = await this.ask("assist", { key, kind, ...where, mask: this.allows("mask") });
+    if (!answer || this.item.key !== key) return;
+    if (answer.region) this.add(answer.region);
+    else this.say("Nothing was found there");
   }
 
-  handleAt(at) {
-    const box = this.box();
-    if (!box || this.hidden) return null;
-    let best = null;
-    for (const [name, fx, fy] of HANDLES) {
-      const hx = this.zoom.x + (box.x + box.w * fx) * this.zoom.k;
-      const hy = this.zoom.y + (box.y + box.h * fy) * this.zoom.k;
-      const distance = Math.max(Math.abs(hx - at.x), Math.abs(hy - at.y));
-      if (distance <= 8 && (!best || distance < best.distance)) best = { name, distance };
+  async scissors(from, to) {
+    const answer = await this.ask("assist", { key: this.item.key, kind: "scissors", from, to });
+    return answer?.points ?? null;
+  }
+
+  async comment(text) {
+    const answer = await this.ask("comment", { key: this.item.key, text, region: this.selected });
+    if (answer) this.item.comments = answer.comments;
+    this.draw();
+    return !!answer;
+  }
+
+  async toggleFlag() {
+    if (this.item.mode !== "label") return;
+    const answer = await this.ask("flag", { key: this.item.key, on: !this.item.flagged });
+    if (answer) this.item.flagged = answer.flagged;
+    this.draw();
+    if (answer) this.say(answer.flagged ? "Flagged" : "Flag taken away");
+  }
+
+  async copyPrevious() {
+    const answer = await this.ask("previous", { key: this.item.key });
+    if (!answer) return;
+    if (!answer.document || isEmpty(answer.document)) return this.say("The item before has no labels of yours");
+    const used = new Set(this.document.regions.map((r) => r.id));
+    const taken = answer.document.regions.map(({ score, extra, ...r }) => {
+      let { id } = r;
+      for (let n = 1; used.has(id); n += 1) id = `r${n}`;
+      used.add(id);
+      return { ...r, id };
+    });
+    this.edit((d) => ({ regions: [...d.regions, ...taken], classes: [...new Set([...d.classes, ...answer.document.classes])] }));
+    this.say(`${taken.length} regions copied`);
+  }
+
+  async follow() {
+    const region = this.region();
+    if (!region || !this.item.clip?.next) return;
+    await this.outbox.flush();
+    const answer = await this.ask("follow", { key: this.item.key, region: region.id });
+    if (answer) this.take(answer);
+  }
+
+  async interpolate() {
+    const region = this.region();
+    if (!region?.track) return;
+    await this.outbox.flush();
+    const answer = await this.ask("interpolate", { key: this.item.key, track: region.track });
+    if (answer) this.say(`${answer.filled} frames filled`);
+    if (answer) this.showBanner({ kind: "good", text: answer.filled === 1 ? "1 frame filled." : `${answer.filled} frames filled.` });
+  }
+
+  // -- relations -----------------------------------------------------------------------------------------------------
+
+  startJoining() {
+    if (!this.region() || !this.item.workflow.relations.length) return this.say("Choose a region first");
+    this.joining = true;
+    return this.draw();
+  }
+
+  stopJoining(text) {
+    this.joining = false;
+    this.draw();
+    this.say(text);
+  }
+
+  join(other) {
+    const from = this.selected;
+    this.joining = false;
+    if (other === from) return this.stopJoining("A region is not joined to itself");
+    const label = this.item.workflow.relations[0];
+    return this.edit((d) => ({ relations: [...(d.relations || []).filter((r) => r.from !== from || r.to !== other), { from, to: other, label }] }));
+  }
+
+  nameRelation(relation, label) {
+    this.edit((d) => ({ relations: d.relations.map((r) => (r === relation ? { ...r, label } : r)) }));
+  }
+
+  dropRelation(relation) {
+    this.edit((d) => ({ relations: d.relations.filter((r) => r !== relation) }));
+  }
+
+  // -- going on ------------------------------------------------------------------------------------------------------
+
+  missing() {
+    const { workflow } = this.item;
+    const open = workflow.fields.filter((f) => f.required && (this.document.fields?.[f.name] ?? null) === null).map((f) => f.label || f.name);
+    if (workflow.single_choice && this.item.image_classes.length && !this.document.classes.length) open.unshift("one choice");
+    return open;
+  }
+
+  async go(to, more = {}) {
+    if (this.readOnly && (to === "done" || to === "skip")) return;
+    this.stage.cancel();
+    this.closePopups();
+    if (to === "done" && this.item.mode === "label") {
+      if (this.openProposals().length || (!this.document.own && this.proposedClasses().length)) this.acceptAll(); // what a person lets stand becomes their answer
+      const open = this.missing();
+      if (open.length) {
+        this.showBanner({ kind: "problem", text: `Still needed: ${open.join(", ")}.` });
+        return;
+      }
     }
-    return best?.name ?? null;
+    if (to === "done" && !this.document.own) this.commit(0); // nothing to mark is an answer too
+    await this.outbox.flush();
+    if (this.outbox.size && (to === "done" || to === "skip")) return; // not saved yet: stay here, it will be sent again
+    const answer = await this.ask("go", { to, key: this.item.key, active: this.takeTime(), ...more });
+    if (answer) this.take(answer);
   }
 
-  cursor(at) {
-    const handle = this.drag?.handle || (!this.drag && this.handleAt(at));
-    const box = this.box();
-    const p = this.toImage(at, true);
-    let cursor = this.data.read_only ? "default" : "crosshair";
-    if (this.drag?.kind === "pan") cursor = "grabbing";
-    else if (this.panning) cursor = "grab";
-    else if (handle) cursor = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" }[handle] + "-resize";
-    else if (this.drag?.kind === "move" || (!this.drag && box && !this.hidden && inside(box, p.x, p.y))) cursor = "move";
-    this.stage.style.cursor = cursor;
+  take(answer) {
+    if (answer.item) {
+      this.show(answer.item);
+      this.stage.node.focus({ preventScroll: true });
+    } else if (answer.finished) this.showFinished(answer.finished);
+    if (answer.notice) this.showBanner(answer.notice);
+  }
+
+  showFinished({ title, text, action }) {
+    this.finished.hidden = false;
+    const leave = el("button", { type: "button", class: "primary", onclick: () => this.component.setTriggerValue("leave", { n: Date.now() }) }, action || "Back");
+    const stay = el("button", { type: "button", class: "text", onclick: () => (this.finished.hidden = true) }, "Stay here");
+    this.finished.replaceChildren(el("div", {}, icon("check"), el("h3", {}, title), el("p", {}, text), el("div", { class: "decide" }, leave, stay)));
+    leave.focus({ preventScroll: true });
+    this.say(title);
+  }
+
+  askSkip() {
+    if (this.readOnly || !this.item.can_skip) return;
+    const reasons = this.item.workflow.skip_reasons;
+    if (!reasons.length) this.go("skip");
+    else this.openMenu("Why skip it?", reasons, (reason) => this.go("skip", { reason }));
+  }
+
+  askReturn() {
+    this.openMenu("Why send it back?", this.item.workflow.return_reasons, (reason, text) => this.go("return", { reason, comment: text }), true);
+  }
+
+  // A small list: digits choose, Esc closes.
+  openMenu(title, choices, chosen, remark = false) {
+    const text = remark ? el("input", { type: "text", placeholder: "Say more (optional)", "aria-label": "Say more", maxlength: 4000 }) : null;
+    text?.addEventListener("keydown", (e) => {
+      e.stopPropagation();
+      if (e.key === "Escape") this.closePopups();
+    });
+    const take = (choice) => {
+      this.closePopups();
+      chosen(choice, text?.value || "");
+    };
+    this.menuChoices = choices.map((c) => () => take(c));
+    this.menu.setAttribute("aria-label", title);
+    this.menu.replaceChildren(el("h3", {}, title), ...(text ? [text] : []), ...choices.map((c, i) =>
+      el("button", { type: "button", class: "choice", onclick: () => take(c) }, el("span", { class: "label" }, c), i < 9 ? el("kbd", {}, String(i + 1)) : null)));
+    this.menu.hidden = false;
+    this.menu.querySelector(".choice")?.focus({ preventScroll: true });
+  }
+
+  closePopups() {
+    const inside = !this.menu.hidden;
+    this.menu.hidden = true;
+    this.lightPanel.hidden = true;
+    if (inside) this.stage.node.focus({ preventScroll: true });
+  }
+
+  togglePopup(panel) {
+    panel.hidden = !panel.hidden;
+  }
+
+  toggleHelp(open = this.help.node.hidden) {
+    if (open) this.help.body.replaceChildren(this.keyList());
+    this.toggleSheet(this.help, open);
+  }
+
+  toggleGuide(open = this.guide.node.hidden) {
+    if (!this.item.workflow.instructions) return;
+    this.guide.body.replaceChildren(...paragraphs(this.item.workflow.instructions));
+    this.toggleSheet(this.guide, open);
+  }
+
+  toggleSheet(sheet, open) {
+    sheet.node.hidden = !open;
+    (open ? sheet.close : this.stage.node).focus({ preventScroll: true });
+  }
+
+  keyList() {
+    const rows = [
+      ["1 … 9, ⇧1 … ⇧9", "class of the chosen and the next region"], ["/", "find a class by typing"],
+      ["Drag", "draw; Shift starts inside another region"], ["Click, Tab", "choose a region, the next one"],
+      ...TOOLS.filter(([name]) => this.offers(name)).map(([, label, key]) => [key.replace("shift+", "⇧").toUpperCase(), label]),
+      ["Ins", "new region in the middle (no mouse needed)"], ["Arrows", "move by 1 pixel; Shift: by 10"],
+      ["Alt+arrows", "resize by 1 pixel; Shift: by 10"], ["[ and ]", "turn by 1 degree ({ } by 15); size of the brush"],
+      ["Enter, Backspace", "while drawing corners: close, take one back"], ["Alt+click", "delete a corner"], ["Del", "delete the region"],
+      ["Ctrl+D", "duplicate"], ["Ctrl+C, Ctrl+V", "copy, paste (also on another image)"], ["R", "copy the labels of the item before"],
+      ["A, X", "accept, reject what a model proposes"], ["⇧A", "accept everything proposed"], ["J", "join to another region"], ["T", "text of the region"],
+      ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"], ["Wheel, +, −", "zoom"], ["0, Z", "fit; zoom to the region"],
+      ["Space+drag", "move the picture; middle button too"], ["N, P", "next, previous (also . , PgDn PgUp)"],
+      ["Enter", "done, next"], ["S", "skip, with a reason"], ["F", "flag"], ["H, C", "hide regions; crosshair"], ["I", "instructions"],
+      ["Esc", "stop, let go, close"],
+    ];
+    const list = el("dl", {});
+    for (const [keys, what] of rows) list.append(el("dt", {}, keys), el("dd", {}, what));
+    return list;
+  }
+
+  // -- time ----------------------------------------------------------------------------------------------------------
+
+  work() {
+    const now = Date.now();
+    if (now - this.clock.last < IDLE_MS) this.clock.active += now - this.clock.last;
+    this.clock.last = now;
+  }
+
+  takeTime() {
+    const seconds = this.clock.active / 1000;
+    this.clock.active = 0;
+    return Math.round(seconds * 1000) / 1000;
+  }
+
+  // -- tools ---------------------------------------------------------------------------------------------------------
+
+  offers(tool) {
+    if (this.stage !== this.picture) return false;
+    const { shapes } = this.item.workflow;
+    const needs = TOOLS.find(([name]) => name === tool)[3];
+    if (needs === null) return shapes.length > 0;
+    if (needs === "area") return !!this.item.assists && (shapes.includes("mask") || shapes.includes("polygon"));
+    if (tool === "scissors") return !!this.item.assists && shapes.includes("polygon");
+    return shapes.includes(needs);
+  }
+
+  // Keep the tool where the next item allows it.
+  choose() {
+    this.stage = this.item.kind === "image" ? this.picture : this.words;
+    if (this.tool === "select" || this.offers(this.tool)) return;
+    this.tool = TOOLS.map(([name]) => name).find((name) => name !== "select" && this.offers(name)) ?? "select";
+  }
+
+  setTool(name) {
+    if (!this.offers(name)) return;
+    this.picture.cancel();
+    this.tool = name;
+    this.draw();
+    this.say(TOOLS.find(([tool]) => tool === name)[1]);
+  }
+
+  drawTools() {
+    const offered = this.readOnly ? [] : TOOLS.filter(([name]) => this.offers(name));
+    this.toolbox.hidden = offered.length < 3; // one shape: nothing to choose
+    this.toolbox.replaceChildren(...offered.map(([name, label, key]) =>
+      iconButton(name, label, key.replace("shift+", "Shift+").toUpperCase().replace("SHIFT", "Shift"), () => this.setTool(name), { "data-tool": name, "aria-pressed": "false" })));
   }
 
   // -- keys ----------------------------------------------------------------------------------------------------------
 
   keydown(e) {
     e.stopPropagation(); // Streamlit's own keys (c, r) must not fire from here
-    const onButton = e.target.closest?.("button") != null;
+    const onButton = e.target.closest?.("button, select, input") != null;
     if (onButton && (e.key === "Enter" || e.key === " ")) return;
-    if (!this.help.hidden) {
-      if (e.key === "Escape" || e.key === "?") this.toggleHelp(false);
-      if (e.key !== "Tab") e.preventDefault();
-      else {
-        e.preventDefault();
-        this.helpClose.focus();
-      }
+    if (e.target.closest?.("select, input")) return;
+    const sheet = [this.help, this.guide].find((s) => !s.node.hidden);
+    if (sheet) {
+      if (["Escape", "?", "Enter"].includes(e.key) || (sheet === this.guide && e.key === "i")) this.toggleSheet(sheet, false);
+      if (e.key === "Tab") sheet.close.focus();
+      e.preventDefault();
       return;
     }
-    if (this.handleKey(e)) e.preventDefault();
+    if (!this.menu.hidden) {
+      const choice = this.menuChoices[Number(e.key) - 1];
+      if (choice) choice();
+      else if (e.key === "Escape") this.closePopups();
+      if (e.key !== "Tab") e.preventDefault();
+      return;
+    }
+    if (this.item && this.handleKey(e)) e.preventDefault();
   }
 
   // Returns whether the key was ours.
   handleKey(e) {
-    const box = this.box();
+    const region = this.region();
     const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
     if (e.ctrlKey || e.metaKey) {
       if (key === "z") return e.shiftKey ? this.redo() : this.undo(), true;
       if (key === "y") return this.redo(), true;
-      if (key === "d") return this.duplicate(box), true;
-      if (key === "c" && box) return (this.clipboard = { ...box }), this.say("Copied"), true;
+      if (key === "d") return this.duplicate(region), true;
+      if (key === "c" && region && region.shape !== "span") return (this.clipboard = { ...region }), this.say("Copied"), true;
       if (key === "v" && this.clipboard) return this.paste(), true;
+      if (key === "Enter") return this.go("done"), true;
       return false;
     }
-    if (key.startsWith("Arrow")) return box ? (this.nudge(e, box), true) : false;
+    if (this.stage.key(e, key)) return true;
     if (e.altKey) return false;
-    const byKey = this.data.classes.find((c) => c.hotkey && c.hotkey.toLowerCase() === key);
-    const actions = {
-      Delete: () => this.remove(), Backspace: () => this.remove(), Escape: () => this.escape(), Enter: () => this.go("done"),
-      n: () => this.go("next"), ".": () => this.go("next"), PageDown: () => this.go("next"), p: () => this.go("previous"),
-      ",": () => this.go("previous"), PageUp: () => this.go("previous"), s: () => this.data.skip !== false && this.go("skip"),
-      "+": () => this.zoomBy(1.25), "=": () => this.zoomBy(1.25), "-": () => this.zoomBy(1 / 1.25), h: () => this.toggleHidden(),
-      c: () => this.toggleCross(), "?": () => this.toggleHelp(true), b: () => this.addInMiddle(), " ": () => this.space(true),
-    };
-    if (key === "Tab") return this.step(e.shiftKey ? -1 : 1, e);
-    if (byKey && !e.repeat) return this.setClass(byKey.name), true;
-    if (key === "0") return this.fit(), true;
-    if (!actions[key] || (e.repeat && ["Enter", "n", "p", ".", ",", "s", "b"].includes(key))) return !!actions[key];
-    actions[key]();
+    if (key === "Tab") return this.tab(e.shiftKey ? -1 : 1, e);
+    const digit = /^Digit([1-9])$/.exec(e.code)?.[1];
+    const pressed = digit ? (e.shiftKey ? `shift+${digit}` : digit) : key;
+    const named = (list) => list.find((c) => c.hotkey && c.hotkey.toLowerCase() === pressed);
+    const choice = this.choiceKeys ? named(this.item.image_classes) : null;
+    const byKey = choice || named(this.item.classes);
+    if (byKey && (digit || !KEYS[key])) {
+      if (!e.repeat && !this.readOnly) choice ? this.toggleImageClass(choice.name) : this.setClass(byKey.name);
+      return true;
+    }
+    const tool = TOOLS.find(([name, , k]) => k === (e.shiftKey ? `shift+${key}` : key) && this.offers(name));
+    if (tool && !this.readOnly) return this.setTool(tool[0]), true;
+    const action = KEYS[key];
+    if (!action) return false;
+    if (!e.repeat || ["Delete", "Backspace"].includes(key)) action(this, e);
     return true;
   }
 
-  // Tab goes from box to box on the stage; after the last one it leaves, so that nobody is caught here.
-  step(by, e) {
-    if (e.target !== this.stage || this.hidden) return false;
-    const boxes = this.document.boxes;
-    const here = boxes.findIndex((b) => b.id === this.selected);
-    const next = here === -1 ? (by > 0 ? 0 : boxes.length - 1) : here + by;
-    if (next < 0 || next >= boxes.length) {
+  // Digits choose answers for the whole item where there are no regions to name.
+  get choiceKeys() {
+    return !this.item.workflow.shapes.length || !this.item.classes.length;
+  }
+
+  // Tab goes from region to region on the stage; after the last one it leaves, so that nobody is caught here.
+  tab(by, e) {
+    if (e.target !== this.stage.node || this.stage.hidden) return false;
+    const regions = this.shown();
+    const here = regions.findIndex((r) => r.id === this.selected);
+    const next = here === -1 ? (by > 0 ? 0 : regions.length - 1) : here + by;
+    if (next < 0 || next >= regions.length) {
       this.select(null);
       return false;
     }
-    this.select(boxes[next].id);
+    this.select(regions[next].id, true);
     return true;
   }
 
-  nudge(e, box) {
-    const by = e.shiftKey ? 10 : 1;
-    const dx = { ArrowLeft: -by, ArrowRight: by }[e.key] || 0;
-    const dy = { ArrowUp: -by, ArrowDown: by }[e.key] || 0;
-    if (e.altKey) {
-      const rect = this.bounded({ x: box.x, y: box.y, w: Math.max(1, box.w + dx), h: Math.max(1, box.h + dy) });
-      this.replace(box.id, rect, `size ${box.id}`);
-    } else this.replace(box.id, this.shifted(box, dx, dy), `nudge ${box.id}`);
-  }
-
-  paste() {
-    const box = this.clipboard;
-    const rect = this.bounded(box);
-    if (rect.w < 1 || rect.h < 1 || !this.data.classes.some((c) => c.name === box.label)) return this.say("It does not fit here");
-    const there = this.document.boxes.some((b) => ["x", "y", "w", "h"].every((s) => b[s] === rect[s]));
-    if (there) this.duplicate({ ...box, ...rect });
-    else this.add(rect, box.label);
-  }
-
-  addInMiddle() {
-    const { clientWidth, clientHeight } = this.stage;
-    const middle = this.toImage({ x: clientWidth / 2, y: clientHeight / 2 });
-    const side = Math.max(4, Math.round(Math.min(this.data.width, this.data.height) / 5));
-    this.add({ x: Math.round(middle.x - side / 2), y: Math.round(middle.y - side / 2), w: side, h: side });
-  }
-
   escape() {
-    if (this.drag) this.cancelDrag();
+    if (!this.lightPanel.hidden) this.closePopups();
+    else if (this.joining) this.stopJoining("Not joined");
+    else if (this.picture.drag) this.stage.cancel();
     else this.select(null);
-  }
-
-  space(down) {
-    if (this.panning === down) return;
-    this.panning = down;
-    if (this.pointer) this.cursor(this.pointer);
-  }
-
-  toggleHidden() {
-    this.hidden = !this.hidden;
-    this.draw();
-    this.say(this.hidden ? "Boxes hidden" : "Boxes shown");
-  }
-
-  toggleCross() {
-    this.crosshair = !this.crosshair;
-    this.draw();
-  }
-
-  toggleHelp(open = this.help.hidden) {
-    this.help.hidden = !open;
-    (open ? this.helpClose : this.stage).focus({ preventScroll: true });
   }
 
   // -- drawing -------------------------------------------------------------------------------------------------------
 
   draw() {
-    if (!this.document) return;
-    this.drawBoxes();
-    this.drawClasses();
-    this.drawChips();
-    this.drawBoxList();
+    if (!this.document || !this.item) return;
+    this.stage.draw();
+    this.panels.draw();
     this.undoButton.disabled = !this.document.undo.length;
     this.redoButton.disabled = !this.document.redo.length;
-    this.hideButton.setAttribute("aria-pressed", this.hidden);
-    this.crossButton.setAttribute("aria-pressed", this.crosshair);
-    const none = !this.data.classes.length;
-    this.hint.textContent = this.data.read_only ? "Read only"
-      : none ? "This collection has no classes for boxes yet: add one under Classes on this page."
-        : this.box() ? "Drag to move, handles to resize, digits change the class, Del deletes"
-          : `Drag on the image to draw “${this.active}”`;
-    this.place_();
+    this.hideButton.setAttribute("aria-pressed", this.picture.hidden);
+    this.crossButton.setAttribute("aria-pressed", this.picture.crosshair);
+    this.flagButton.setAttribute("aria-pressed", !!this.item.flagged);
+    for (const button of this.toolbox.children) button.setAttribute("aria-pressed", String(button.dataset.tool === this.tool));
+    this.root.dataset.tool = this.tool;
+    this.hint.textContent = this.hintText();
+    this.showSaved();
   }
 
-  drawBoxes() {
-    const seen = new Set();
-    for (const box of this.document.boxes) {
-      seen.add(box.id);
-      let pair = this.rects.get(box.id);
-      if (!pair) {
-        pair = [svg("rect", { class: "halo", "vector-effect": "non-scaling-stroke" }), svg("rect", { class: "box", "vector-effect": "non-scaling-stroke" })];
-        this.rects.set(box.id, pair);
-        this.layer.append(...pair);
-      }
-      const color = this.color(box.label);
-      pair[1].style.stroke = color;
-      pair[1].style.fill = color;
-      for (const rect of pair) {
-        rect.classList.toggle("selected", box.id === this.selected);
-        rect.classList.toggle("hovered", box.id === this.hovered);
-        rect.classList.toggle("proposed", box.score != null);
-      }
-    }
-    for (const [id, pair] of this.rects) {
-      if (seen.has(id)) continue;
-      pair.forEach((rect) => rect.remove());
-      this.rects.delete(id);
-    }
-    const top = this.rects.get(this.selected);
-    if (top && this.layer.lastChild !== this.draft) this.layer.append(...top);
-    this.layer.append(this.draft);
-    this.layer.style.display = this.hidden ? "none" : "";
+  hintText() {
+    const { item } = this;
+    if (this.readOnly) return "Read only";
+    if (this.joining) return "Click the region to join it to; Esc stops";
+    if (this.picture.draft) return "Click the next corner; Enter or a double click closes, Backspace takes one back";
+    const [open] = this.openProposals();
+    if (open) return "A accepts, X rejects the proposal; change it and it is yours";
+    if (!item.workflow.shapes.length) return item.image_classes.length ? "Digits choose, Enter goes on" : "Write the answer, Ctrl+Enter goes on";
+    if (!item.classes.length) return "This collection has no classes yet: add one under Classes on this page.";
+    if (item.kind === "text") return `Mark words with the mouse, or with arrows and Shift; they become “${this.active}”`;
+    if (this.region()) return "Drag to move, handles to resize, digits change the class, Del deletes";
+    const words = {
+      select: "Click a region to choose it", polygon: `Click corners of “${this.active}”`, polyline: `Click points of “${this.active}”`, point: `Click to set “${this.active}”`,
+      mask: `Paint “${this.active}”; [ and ] change the brush, right button erases`, erase: "Choose a brush mask, then paint to erase", grab: `Drag around a “${this.active}”`,
+      wand: `Click into the area of “${this.active}”`, scissors: `Click along the edge of “${this.active}”`,
+    };
+    return words[this.tool] || `Drag on the image to draw “${this.active}”`;
   }
 
-  // Put picture, boxes, handles and tags where zoom and drag say.
-  place_() {
-    const { k, x, y } = this.zoom;
-    this.image.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
-    this.image.style.imageRendering = k > 3 ? "pixelated" : "";
-    this.layer.setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
+  showZoom(k) {
     this.percent.textContent = `${Math.round(k * 100)} %`;
-    if (!this.document) return;
-    const shown = this.document.boxes.map((b) => (this.drag?.box?.id === b.id ? { ...b, ...this.drag.box } : b));
-    for (const box of shown) {
-      for (const rect of this.rects.get(box.id) || []) {
-        for (const [name, side] of [["x", "x"], ["y", "y"], ["width", "w"], ["height", "h"]]) rect.setAttribute(name, box[side]);
-      }
+  }
+
+  showCoords(p, region = this.item && this.region()) {
+    if (!p) {
+      this.coords.textContent = "";
+      return;
     }
-    const draft = this.drag?.kind === "draw" && this.drag.moved ? this.drag.rect : null;
-    this.draft.setAttribute("visibility", draft ? "visible" : "hidden");
-    if (draft) {
-      for (const [name, side] of [["x", "x"], ["y", "y"], ["width", "w"], ["height", "h"]]) this.draft.setAttribute(name, draft[side]);
-      this.draft.style.stroke = this.color(this.active);
-      this.draft.style.fill = this.color(this.active);
-    }
-    this.placeHandles(shown.find((b) => b.id === this.selected));
-    this.placeTags(shown);
-    this.showCross();
+    const b = region && region.shape !== "span" ? bounds(region) : null;
+    const size = b ? `   ${tidy(clamp(b.w, 0, 1e9))} × ${tidy(b.h)}${region.rotation ? ` ${tidy(region.rotation)}°` : ""}` : "";
+    const on = p[0] >= 0 && p[1] >= 0 && p[0] <= this.item.width && p[1] <= this.item.height;
+    this.coords.textContent = (on ? `${tidy(p[0])}, ${tidy(p[1])}` : "") + size;
   }
 
-  placeHandles(box) {
-    const wanted = box && !this.hidden && !this.data.read_only;
-    this.handles.style.display = wanted ? "" : "none";
-    if (!wanted) return;
-    if (!this.handles.childNodes.length) {
-      for (const [name] of HANDLES) this.handles.append(svg("rect", { class: `handle ${name}`, width: 9, height: 9, rx: 2 }));
-    }
-    const { k, x, y } = this.zoom;
-    HANDLES.forEach(([, fx, fy], i) => {
-      const node = this.handles.childNodes[i];
-      node.setAttribute("x", x + (box.x + box.w * fx) * k - 4.5);
-      node.setAttribute("y", y + (box.y + box.h * fy) * k - 4.5);
-      node.style.stroke = this.color(box.label);
-    });
+  showSaved() {
+    if (!this.item) return;
+    let [state, text] = this.outbox.state;
+    if (this.readOnly) text = "";
+    else if (state === "saved" && !this.document.own) [state, text] = this.openProposals().length ? ["proposed", "Proposed"] : ["", ""];
+    if (this.saveState.textContent !== text) this.saveState.textContent = text;
+    this.saveState.dataset.state = state;
+    this.saveState.title = text;
   }
 
-  placeTags(shown) {
-    const few = shown.length <= MAX_TAGS;
-    const wanted = this.hidden ? [] : shown.filter((b) => few || b.id === this.selected || b.id === this.hovered);
-    const keep = new Set(wanted.map((b) => b.id));
-    for (const [id, tag] of this.tags) {
-      if (keep.has(id)) continue;
-      tag.remove();
-      this.tags.delete(id);
-    }
-    const { k, x, y } = this.zoom;
-    for (const box of wanted) {
-      let tag = this.tags.get(box.id);
-      if (!tag) {
-        tag = el("span", { class: "tag" });
-        this.tags.set(box.id, tag);
-        this.tagLayer.append(tag);
-      }
-      const text = box.score != null ? `${box.label} ${box.score.toFixed(2)}` : box.label;
-      if (tag.textContent !== text) tag.textContent = text;
-      const color = this.color(box.label);
-      tag.style.background = color;
-      tag.style.color = inkOn(color);
-      tag.classList.toggle("selected", box.id === this.selected);
-      const top = y + box.y * k;
-      tag.style.transform = `translate(${Math.round(x + box.x * k - 1)}px, ${Math.round(top < 19 ? top + 2 : top - 18)}px)`;
-    }
-  }
-
-  showCross() {
-    const on = this.crosshair && this.pointer && !this.data?.read_only && this.drag?.kind !== "pan" && !this.panning;
-    for (const line of [this.crossX, this.crossY]) line.style.display = on ? "" : "none";
-    if (!on) return;
-    const { x, y } = this.pointer;
-    const { clientWidth: w, clientHeight: h } = this.stage;
-    for (const [line, values] of [[this.crossX, [0, y, w, y]], [this.crossY, [x, 0, x, h]]]) {
-      ["x1", "y1", "x2", "y2"].forEach((name, i) => line.setAttribute(name, values[i]));
-    }
-  }
-
-  showCoords() {
-    if (!this.pointer) return;
-    const p = this.toImage(this.pointer);
-    const box = this.drag?.rect || this.drag?.box || this.box();
-    const size = box ? `   ${tidy(box.w)} × ${tidy(box.h)}` : "";
-    const on = p.x >= 0 && p.y >= 0 && p.x <= this.data.width && p.y <= this.data.height;
-    this.coords.textContent = (on ? `${tidy(p.x)}, ${tidy(p.y)}` : "") + size;
-  }
-
-  drawClasses() {
-    const counts = new Map();
-    for (const box of this.document.boxes) counts.set(box.label, (counts.get(box.label) || 0) + 1);
-    const current = this.box()?.label ?? this.active;
-    const signature = JSON.stringify([this.data.classes, [...counts], current, !!this.data.read_only]);
-    if (signature === this.drawnClasses) return;
-    this.drawnClasses = signature;
-    const focused = this.focusedIn(this.classList);
-    this.classList.replaceChildren(...this.data.classes.map((c) => {
-      const swatch = el("span", { class: "swatch" });
-      swatch.style.background = c.color;
-      const label = c.hotkey ? `${c.name}, key ${c.hotkey}` : c.name;
-      const button = el("button", {
-        type: "button", class: "class", "aria-pressed": String(c.name === current), "aria-label": label, title: label, "data-name": c.name,
-        disabled: !!this.data.read_only, onclick: () => this.setClass(c.name),
-      }, swatch, el("span", { class: "label" }, c.name), el("span", { class: "count" }, String(counts.get(c.name) || "")));
-      if (c.hotkey) button.append(el("kbd", {}, c.hotkey));
-      return button;
-    }));
-    if (!this.data.classes.length) this.classList.append(el("p", { class: "muted" }, "No classes yet."));
-    this.refocus(this.classList, focused);
-  }
-
-  drawChips() {
-    const classes = this.data.image_classes || [];
-    this.chipSection.hidden = !classes.length;
-    const signature = JSON.stringify([classes, this.document.classes]);
-    if (signature === this.drawnChips) return;
-    this.drawnChips = signature;
-    const focused = this.focusedIn(this.chips);
-    this.chips.replaceChildren(...classes.map((c) =>
-      el("button", {
-        type: "button", class: "chip", "aria-pressed": String(this.document.classes.includes(c.name)), "data-name": c.name,
-        disabled: !!this.data.read_only, onclick: () => this.toggleImageClass(c.name),
-      }, c.name)));
-    this.refocus(this.chips, focused);
-  }
-
-  drawBoxList() {
-    const boxes = this.document.boxes;
-    const signature = JSON.stringify([boxes.map((b) => [b.id, b.label, b.w, b.h, b.score]), this.selected, this.data.classes]);
-    if (signature === this.drawnBoxes) return;
-    this.drawnBoxes = signature;
-    this.boxCount.textContent = boxes.length ? String(boxes.length) : "";
-    const focused = this.focusedIn(this.boxList);
-    this.boxList.replaceChildren(...boxes.map((b, i) => {
-      const swatch = el("span", { class: "swatch" });
-      swatch.style.background = this.color(b.label);
-      const size = `${Math.round(b.w)} × ${Math.round(b.h)}`;
-      const row = el("div", { class: "row", role: "listitem" },
-        el("button", {
-          type: "button", class: "pick", "aria-pressed": String(b.id === this.selected), "data-name": b.id,
-          "aria-label": `Box ${i + 1}, ${b.label}, ${size} pixels`, onclick: () => this.select(b.id),
-        }, swatch, el("span", { class: "label" }, b.label), el("span", { class: "size" }, size)));
-      if (!this.data.read_only) {
-        row.append(el("button", { type: "button", class: "drop", "aria-label": `Delete box ${i + 1}`, title: "Delete (Del)", onclick: () => this.remove(b.id) }, icon("trash")));
-      }
-      return row;
-    }));
-    if (!boxes.length) this.boxList.append(el("p", { class: "muted" }, "None yet."));
-    this.refocus(this.boxList, focused);
-    if (this.selected) this.scrollTo(this.boxList, this.boxList.querySelector('[aria-pressed="true"]'), "top");
-  }
-
-  drawStrip(before) {
-    const items = this.data.strip || [];
+  drawStrip() {
+    const items = this.item.strip || [];
     this.strip.hidden = items.length < 2;
-    if (before && JSON.stringify(before.strip) === JSON.stringify(items)) return;
-    const words = { todo: "to do", started: "started", done: "done", skipped: "skipped" };
     this.strip.replaceChildren(...items.map((item) =>
       el("button", {
-        type: "button", class: "thumb", "aria-current": item.current ? "true" : null, "data-status": item.status,
-        title: `${item.name} (${words[item.status] || item.status})`, "aria-label": `${item.name}, ${words[item.status] || item.status}`,
+        type: "button", class: "thumb", "aria-current": item.id === this.item.id ? "true" : null, "data-status": item.status,
+        title: `${item.name} (${STATUS_WORDS[item.status] || item.status})`, "aria-label": `${item.name}, ${STATUS_WORDS[item.status] || item.status}`,
         onclick: () => this.go(item.id),
-      }, item.thumb ? el("img", { src: item.thumb, alt: "", loading: "lazy" }) : el("span", { class: "blank" }))));
+      }, item.thumb ? el("img", { src: item.thumb, alt: "", loading: "lazy" }) : el("span", { class: "blank" }, item.thumb === undefined ? "" : String(item.place ?? "")))));
     this.scrollTo(this.strip, this.strip.querySelector('[aria-current="true"]'), "left");
   }
 
@@ -1051,23 +939,32 @@ class View {
     else if (b.top < a.top || b.bottom > a.bottom) list.scrollTop += b.top - a.top - a.height / 2;
   }
 
-  focusedIn(list) {
-    const active = this.root.getRootNode().activeElement;
-    return active && list.contains(active) ? active.dataset.name ?? "" : null;
-  }
-
-  refocus(list, name) {
-    if (name === null) return;
-    const again = [...list.querySelectorAll("[data-name]")].find((n) => n.dataset.name === name);
-    (again || this.stage).focus({ preventScroll: true });
-  }
-
   say(text) {
     this.live.textContent = text;
   }
 }
 
-function sameBoxes(known, other) {
-  const plain = (d) => JSON.stringify([(d.boxes || []).map((b) => [b.id, b.label, b.x, b.y, b.w, b.h]), d.classes || []]);
-  return plain(known) === plain(other);
+// Keys that mean the same on every stage. Tools and classes come first.
+const KEYS = {
+  Delete: (v) => v.remove(), Backspace: (v) => v.remove(), Escape: (v) => v.escape(), Enter: (v) => v.go("done"),
+  n: (v, e) => (e.shiftKey ? v.follow() : v.go("next")), ".": (v) => v.go("next"), PageDown: (v) => v.go("next"),
+  p: (v) => v.go("previous"), ",": (v) => v.go("previous"), PageUp: (v) => v.go("previous"),
+  s: (v) => v.askSkip(), f: (v) => v.toggleFlag(), r: (v) => !v.readOnly && v.copyPrevious(), j: (v) => v.startJoining(), t: (v) => v.panels.focusText(),
+  a: (v, e) => !v.readOnly && (e.shiftKey ? v.acceptAll() : v.accept()), x: (v) => !v.readOnly && v.reject(),
+  i: (v, e) => (e.shiftKey ? v.interpolate() : v.toggleGuide()), "/": (v) => v.panels.openSearch(), "?": (v) => v.toggleHelp(true),
+};
+
+// Equal documents as equal text: the server writes keys in its own order and leaves empty values out.
+const plain = (d) => JSON.stringify([d.regions || [], d.classes || [], d.fields || {}, d.relations || []], (key, value) =>
+  (value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value));
+const isEmpty = (d) => !d.regions.length && !d.classes.length && !Object.keys(d.fields || {}).length;
+
+// Instructions are text: blank lines part paragraphs, "# " heads, "- " lists. Nothing in them is read as HTML.
+function paragraphs(text) {
+  return text.split(/\n\s*\n/).flatMap((block) => {
+    const lines = block.split("\n").filter((line) => line.trim());
+    if (lines.every((line) => /^\s*[-*] /.test(line))) return [el("ul", {}, ...lines.map((line) => el("li", {}, line.replace(/^\s*[-*] /, ""))))];
+    if (/^#+ /.test(lines[0] || "")) return [el("h4", {}, lines[0].replace(/^#+ /, "")), ...(lines.length > 1 ? [el("p", {}, lines.slice(1).join(" "))] : [])];
+    return lines.length ? [el("p", {}, lines.join(" "))] : [];
+  });
 }
