@@ -6,6 +6,7 @@ that arrives after a later one of the same client is not written: no answer is l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,6 +56,7 @@ def save(
     action: str = "save",
     new_classes: bool = False,
     clip: bool = True,
+    also: Callable | None = None,
 ) -> Answer:
     """Write a document as the next revision and return what is current.
 
@@ -62,6 +64,7 @@ def save(
         client, seq: who sends and its own count; the same pair again, or a smaller `seq`, writes nothing.
         new_classes: take labels that the collection does not have into its schema; otherwise they are refused.
         clip: cut regions to the image.
+        also: called with the session and the annotator's number, to change more in the same transaction.
 
     Raises:
         InputError: the document has not the right shape, or has a label that the collection does not know.
@@ -82,6 +85,8 @@ def save(
             _append(session, image_id, who, client, seq, action, None, document)
             if kind == "person":
                 _touch(session, image_id, document)
+        if also:
+            also(session, who)
     return current(ws, image_id, annotator)
 
 

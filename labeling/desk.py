@@ -215,6 +215,7 @@ class LabelDesk(Desk):
         if person != self.person:
             raise InputError("This answer belongs to another person.", hint="Reload the page.")
         workforce.take_item(self.ws, image.id, self.person)
+        flow, active = workflow_of(self.collection), _number(body, "active", 0.0)
         saved = annotations.save(
             self.ws,
             image.id,
@@ -222,8 +223,8 @@ class LabelDesk(Desk):
             annotator=self.person,
             client=str(body.get("client"))[:64],
             seq=int(_number(body, "seq")),
+            also=lambda session, who: workforce.still_at_work(session, image.id, who, flow, active),
         )
-        workforce.keep_lease(self.ws, image.id, self.person, _number(body, "active", 0.0))
         return {"revision": saved.revision}
 
     def go(self, body: dict) -> dict:

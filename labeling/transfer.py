@@ -37,6 +37,7 @@ from workspace.schema.base import now
 
 ONE_ANSWER = {"coco", "yolo", "voc", "ground-truth"}  # formats with room for one answer per item
 MAX_NAME, MAX_SIDE = 1000, 1_000_000
+_TOGETHER = 200  # items written in one transaction
 _PLAIN = "imported"  # annotator of files that do not name one
 _FOLDERS = {"voc": "JPEGImages"}  # where the pictures of an export lie; else images
 
@@ -105,40 +106,12 @@ def import_labels(
     finder = _Finder(list_images(ws, collection.id), labels.images)
     have = current_documents(ws, collection.id)
     client = f"import-{now().isoformat()}"
-    for count, entry in enumerate(labels.images, 1):
-        if progress:
-            progress(count / len(labels.images), entry.file_name)
-        image_id = finder.find(entry)
-        if image_id is None:
-            image_id = _add_item(ws, collection.id, entry, finder)
-            result.new_images += 1
-        else:
-            size = finder.sizes[image_id]
-            if entry.width and size not in ((0, 0), (entry.width, entry.height)):
-                result.warnings.append(
-                    f"{entry.file_name}: its labels are for {entry.width} × {entry.height} pixels, the picture has "
-                    f"{size[0]} × {size[1]}; left out."
-                )
-                continue
-            _keep_image_extra(ws, image_id, entry)
-        result.without_pixels += entry.kind == "image" and not finder.has_pixels(image_id)
-        result.images += 1
-        current = {a.annotator: a.document for a in have.get(image_id, [])}
-        # what a job made of its workers' answers holds until somebody answers later, so it is written last
-        for answer in sorted(entry.answers, key=lambda a: a.annotator in (PEOPLE, CONSOLIDATED)):
-            who = answer.annotator or annotator or _PLAIN
-            result.answers += 1
-            result.regions += len(answer.document["regions"])
-            result.boxes += sum(r["shape"] == "box" for r in answer.document["regions"])
-            if _meaning(current.get(who)) != _meaning(answer.document):
-                save(
-                    ws, image_id, answer.document, annotator=who, client=client, seq=1, kind=answer.kind,
-                    action="import", new_classes=True, clip=False,
-                )  # fmt: skip
-        if entry.skipped:
-            set_status(ws, image_id, "skipped")
-        elif any(a.kind == "person" for a in entry.answers):
-            set_status(ws, image_id, "done")
+    for start in range(0, len(labels.images), _TOGETHER):
+        with ws.together():
+            for count, entry in enumerate(labels.images[start : start + _TOGETHER], start + 1):
+                if progress:
+                    progress(count / len(labels.images), entry.file_name)
+                _take_entry(ws, collection.id, entry, finder, have, annotator, client, result)
     ws.audit.record(
         "collection.import_labels",
         collection.name,
@@ -146,6 +119,41 @@ def import_labels(
     )
     ws.lineage.add("file", str(path), "collection", collection.name, f"import {format}")
     return result
+
+
+def _take_entry(ws, collection_id: int, entry: FileImage, finder, have: dict, annotator, client: str, result) -> None:
+    """Write one item of a label file and its answers, and count them."""
+    image_id = finder.find(entry)
+    if image_id is None:
+        image_id = _add_item(ws, collection_id, entry, finder)
+        result.new_images += 1
+    else:
+        size = finder.sizes[image_id]
+        if entry.width and size not in ((0, 0), (entry.width, entry.height)):
+            result.warnings.append(
+                f"{entry.file_name}: its labels are for {entry.width} × {entry.height} pixels, the picture has "
+                f"{size[0]} × {size[1]}; left out."
+            )
+            return
+        _keep_image_extra(ws, image_id, entry)
+    result.without_pixels += entry.kind == "image" and not finder.has_pixels(image_id)
+    result.images += 1
+    current = {a.annotator: a.document for a in have.get(image_id, [])}
+    # what a job made of its workers' answers holds until somebody answers later, so it is written last
+    for answer in sorted(entry.answers, key=lambda a: a.annotator in (PEOPLE, CONSOLIDATED)):
+        who = answer.annotator or annotator or _PLAIN
+        result.answers += 1
+        result.regions += len(answer.document["regions"])
+        result.boxes += sum(r["shape"] == "box" for r in answer.document["regions"])
+        if _meaning(current.get(who)) != _meaning(answer.document):
+            save(
+                ws, image_id, answer.document, annotator=who, client=client, seq=1, kind=answer.kind,
+                action="import", new_classes=True, clip=False,
+            )  # fmt: skip
+    if entry.skipped:
+        set_status(ws, image_id, "skipped")
+    elif any(a.kind == "person" for a in entry.answers):
+        set_status(ws, image_id, "done")
 
 
 def export_labels(
@@ -159,6 +167,7 @@ def export_labels(
     attribute: str = "",
     with_images: bool = False,
     on_warning: Callable[[str], None] | None = None,
+    labels: LabelFile | None = None,
 ) -> Path:
     """Write the labels of a collection and return the path: a file, a `.zip`, or for several files a folder.
 
@@ -169,8 +178,9 @@ def export_labels(
         attribute: Ground Truth: the label attribute to write; by default what was read, else the collection's name.
         with_images: put the pictures in, redacted copies only where the collection's annotators see only those.
         on_warning: told, one sentence each, what the format could not hold.
+        labels: write these (an old release) instead of the present ones.
     """
-    labels, files = _export(ws, name, format, annotator, Options(task, attribute))
+    labels, files = _export(ws, name, format, annotator, Options(task, attribute), labels)
     path = Path(path)
     collection = get_collection(ws, name)
     if with_images:
@@ -203,9 +213,11 @@ def _main_name(collection: Collection, format: str) -> str:
     return stem + FORMATS[format][1]
 
 
-def _export(ws, name: str, format: str, annotator: str | None, options: Options) -> tuple[LabelFile, dict[str, Part]]:
+def _export(
+    ws, name: str, format: str, annotator: str | None, options: Options, labels: LabelFile | None = None
+) -> tuple[LabelFile, dict[str, Part]]:
     module = format_module(format)
-    labels = collect(ws, name, one=format in ONE_ANSWER, annotator=annotator)
+    labels = labels or collect(ws, name, one=format in ONE_ANSWER, annotator=annotator)
     return labels, module.write(labels, options)
 
 

@@ -221,6 +221,9 @@ def take_item(ws, image_id: int, annotator: str) -> Assignment:
     Raises:
         Conflict: it is in other hands, or hidden from this person.
     """
+    held = find_assignment(ws, image_id, annotator)
+    if held is not None and held.state in (*FINISHED, "leased", "returned"):
+        return held
     image = get_image(ws, image_id)
     collection = get_collection(ws, image.collection_id, counts=False)
     flow = workflow_of(collection)
@@ -229,9 +232,6 @@ def take_item(ws, image_id: int, annotator: str) -> Assignment:
     with ws.session() as session:
         _expire(session, collection.id)
         mine = {a.image_id: a for a in session.scalars(_assignments(collection.id, who))}
-        row = mine.get(image_id)
-        if row is not None and row.state in (*FINISHED, "leased", "returned"):
-            return _assignment(row, annotator)
         taken = session.scalar(
             select(func.count())
             .select_from(LabelAssignment)
@@ -265,13 +265,18 @@ def keep_lease(ws, image_id: int, annotator: str, active_seconds: float = 0.0) -
     flow = workflow_of(get_collection(ws, image.collection_id, counts=False))
     who = annotator_id(ws, annotator)
     with ws.session() as session:
-        row = session.scalar(
-            select(LabelAssignment).where(LabelAssignment.image_id == image_id, LabelAssignment.annotator_id == who)
-        )
-        if row is not None:
-            if row.state == "leased":
-                row.leased_until = now() + timedelta(minutes=flow.lease_minutes)
-            row.active_seconds = min(MAX_ACTIVE_SECONDS, row.active_seconds + _seconds(active_seconds))
+        still_at_work(session, image_id, who, flow, active_seconds)
+
+
+def still_at_work(session, image_id: int, who: int, flow: Workflow, active_seconds: float) -> None:
+    """The same inside a transaction that is open already."""
+    row = session.scalar(
+        select(LabelAssignment).where(LabelAssignment.image_id == image_id, LabelAssignment.annotator_id == who)
+    )
+    if row is not None:
+        if row.state == "leased":
+            row.leased_until = now() + timedelta(minutes=flow.lease_minutes)
+        row.active_seconds = min(MAX_ACTIVE_SECONDS, row.active_seconds + _seconds(active_seconds))
 
 
 def _seconds(value) -> float:

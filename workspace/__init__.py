@@ -6,7 +6,9 @@ Several processes (app, command line, notebook, HTTP server) may open one worksp
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +55,7 @@ class Workspace:
     def __init__(self, root: Path, engine: Engine):
         self.root = root
         self.engine = engine
+        self._thread = threading.local()
 
     @classmethod
     def open(cls, path: str | os.PathLike | None = None) -> Workspace:
@@ -84,13 +87,30 @@ class Workspace:
         """
         from workspace import catalog
 
-        return catalog.session(self.engine, write=True)
+        joined = getattr(self._thread, "session", None)
+        return nullcontext(joined) if joined is not None else catalog.session(self.engine, write=True)
+
+    @contextmanager
+    def together(self) -> Iterator[Session]:
+        """Make all that this thread reads and writes inside the block one transaction: all of it is kept, or nothing.
+
+        For many small writes: each of them alone waits for the disk. It holds the write lock throughout.
+        """
+        from workspace import catalog
+
+        with catalog.session(self.engine, write=True) as session:
+            self._thread.session = session
+            try:
+                yield session
+            finally:
+                del self._thread.session
 
     def reading(self) -> AbstractContextManager[Session]:
         """Return a context manager with a session for reading only; it waits for nobody and blocks nobody."""
         from workspace import catalog
 
-        return catalog.session(self.engine, write=False)
+        joined = getattr(self._thread, "session", None)
+        return nullcontext(joined) if joined is not None else catalog.session(self.engine, write=False)
 
     def scratch(self, purpose: str = "work") -> AbstractContextManager[Path]:
         """Return a context manager with an empty folder inside the workspace that is removed afterwards."""

@@ -7,8 +7,9 @@ waits for its turn (30 s) and never fails half-way because somebody else wrote f
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
@@ -52,10 +53,21 @@ def open_engine(path: Path) -> Engine:
 
 @contextmanager
 def session(engine: Engine, *, write: bool) -> Iterator[Session]:
-    """Give a session; commit when the block ends well, else roll back."""
+    """Give a session; commit when the block ends well, else roll back.
+
+    Threads of one process queue for writing in front of SQLite: its own waiting is a poll with growing pauses, which
+    leaves some waiting for seconds when many write.
+    """
     bind = engine if write else engine.execution_options(**{_READ_ONLY: True})
-    with Session(bind, expire_on_commit=False) as opened, opened.begin():
+    with _turn(engine) if write else nullcontext(), Session(bind, expire_on_commit=False) as opened, opened.begin():
         yield opened
+
+
+_turns: dict[int, threading.RLock] = {}
+
+
+def _turn(engine: Engine) -> threading.RLock:
+    return _turns.setdefault(id(engine), threading.RLock())
 
 
 def _prepare(connection: sqlite3.Connection, record) -> None:

@@ -110,3 +110,16 @@ def test_a_failed_session_changes_nothing(tmp_workspace):
         tmp_workspace.audit.record("half", "done", session=session)
         raise RuntimeError("stop")
     assert tmp_workspace.audit.list() == []
+
+
+def test_together_keeps_all_or_nothing(tmp_workspace):
+    ws = tmp_workspace
+    with pytest.raises(RuntimeError), ws.together():
+        ws.audit.record("one", "x", {})
+        assert [line.action for line in ws.audit.list()][:1] == ["one"]  # its own writes are seen inside
+        raise RuntimeError("stop")
+    assert "one" not in {line.action for line in ws.audit.list()}
+    with ws.together():
+        ws.audit.record("two", "x", {})
+        ws.audit.record("three", "x", {})
+    assert {"two", "three"} <= {line.action for line in ws.audit.list()}
