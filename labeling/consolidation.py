@@ -13,6 +13,7 @@ from labeling.consensus.multilabel import consolidate_labels
 from labeling.consensus.shapes import similarities, text_medoid
 from labeling.consensus.votes import METHODS, consolidate_votes
 from labeling.documents import boxes
+from labeling.gold import gold_documents
 from labeling.shapes import AREAL, overlap
 from transforms.errors import InputError
 
@@ -34,7 +35,8 @@ def consolidate(
         least_iou: likeness from which two regions may be the same thing.
         quorum: keep what at least this share of people drew or chose; by default that is learnt from all answers.
         method: how classes are decided, see `labeling.consensus.votes`.
-        gold: `{image id: document}` known to be right, on which confidence is calibrated.
+        gold: `{image id: document}` known to be right, on which confidence is calibrated; by default the collection's
+            gold items, which then are their own result.
 
     Returns:
         Documents whose regions carry `score` (confidence) and `extra.consensus` {people, agreed, disagreed, method,
@@ -46,7 +48,13 @@ def consolidate(
     groups = current_documents(ws, name, kind="person")
     sizes = {image.id: (image.width or 0, image.height or 0) for image in list_images(ws, name)}
     extent = max((max(sizes.get(i, (0, 0))) for i in groups), default=0)
-    return consolidate_documents(groups, least_iou, quorum, method=method, gold=gold, extent=extent)
+    known = gold_documents(ws, name) if gold is None else {}
+    made = consolidate_documents(groups, least_iou, quorum, method=method, gold=gold or known or None, extent=extent)
+    for image_id, document in known.items():
+        if image_id in made:
+            about = {"people": len(groups[image_id]), "confidence_kind": "gold"}
+            made[image_id] = {**document, "extra": {**document.get("extra", {}), "consensus": about}}
+    return made
 
 
 def consolidate_answers(answers: list[Answer], least_iou: float = LEAST_ALIKE, quorum: float = 0.5) -> dict:

@@ -22,7 +22,7 @@ from labeling.collections import (
     list_collections,
     list_images,
 )
-from labeling.consolidation import consolidate_answers
+from labeling.consolidation import consolidate, consolidate_answers
 from labeling.documents import checked, class_list
 from labeling.formats import FORMATS, format_module, read_labels
 from labeling.formats.archives import Part, files_beside, inside, read_files, write_zip, zip_bytes
@@ -291,10 +291,12 @@ def collect(ws, name: str, *, one: bool, annotator: str | None = None) -> LabelF
             raise NotFound.named("annotator", annotator, sorted(names))
         groups = {i: [a for a in g if a.annotator == annotator] for i, g in groups.items()}
     labels = LabelFile(collection.name, collection.classes, collection.image_classes, extra=collection.extra)
+    several = one and annotator is None and any(sum(a.kind == "person" for a in g) > 1 for g in groups.values())
+    agreed = consolidate(ws, collection.id) if several else {}  # learns from all items, so it is made once
     for image in list_images(ws, collection.id):
         group = groups.get(image.id, [])
         if one and annotator is None:
-            group = _one(group)
+            group = _one(group, agreed.get(image.id))
         source = image.source if "://" in image.source else ""  # paths on this machine do not belong into a file
         answers = [FileAnswer(a.document, a.annotator, a.kind, a.at) for a in group]
         labels.images.append(
@@ -313,7 +315,7 @@ def collect(ws, name: str, *, one: bool, annotator: str | None = None) -> LabelF
     return labels
 
 
-def _one(group: list[Answer]) -> list[Answer]:
+def _one(group: list[Answer], agreed: dict | None) -> list[Answer]:
     """Return the one answer for an item, or none.
 
     The answer that a Ground Truth job came to holds until a person answers later; else people are consolidated. A
@@ -332,7 +334,8 @@ def _one(group: list[Answer]) -> list[Answer]:
     if len(people) < 2:
         return people
     newest = max((a.at for a in people if a.at), default=None)
-    return [Answer(people[0].image_id, "", "person", 0, consolidate_answers(people), newest)]
+    whole = agreed if held is None and agreed is not None else consolidate_answers(people)
+    return [Answer(people[0].image_id, "", "person", 0, whole, newest)]
 
 
 def _is_admitted(answer: Answer) -> bool:

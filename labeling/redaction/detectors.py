@@ -9,30 +9,15 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from labeling.redaction.regions import Region, clip, merge, padded
 from transforms.errors import SourceError
 
 WORK_SIDE = 1280  # detectors look at a copy of at most this many pixels on its long side
-
-
-@dataclass(frozen=True)
-class Region:
-    """A rectangle to hide, in pixels from the top left; `score` runs from 0 to 1 and compares within one detector."""
-
-    kind: str  # face | plate
-    x: float
-    y: float
-    w: float
-    h: float
-    score: float
-    detector: str
-
-    def to_dict(self) -> dict:
-        return asdict(self)
 
 
 class Detector(Protocol):
@@ -188,47 +173,6 @@ def find_regions(bgr, detectors, least_score: float = 0.0, overlap: float = 0.5)
         r for detector in detectors for r in detector.detect(bgr) if r.score >= least_score and r.w > 0 and r.h > 0
     ]
     return merge(found, overlap)
-
-
-def merge(regions: list[Region], overlap: float = 0.5) -> list[Region]:
-    """Non-maximum suppression per kind, in which the survivor grows to cover what it suppresses."""
-    kept: list[Region] = []
-    for region in sorted(regions, key=lambda r: -r.score):
-        for place, other in enumerate(kept):
-            if other.kind == region.kind and iou(other, region) >= overlap:
-                x, y = min(other.x, region.x), min(other.y, region.y)
-                right, bottom = max(other.x + other.w, region.x + region.w), max(other.y + other.h, region.y + region.h)
-                kept[place] = replace(other, x=x, y=y, w=right - x, h=bottom - y)
-                break
-        else:
-            kept.append(region)
-    return kept
-
-
-def iou(a, b) -> float:
-    """Intersection over union of two rectangles with x, y, w, h."""
-    wide = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
-    high = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
-    if wide <= 0 or high <= 0:
-        return 0.0
-    both = wide * high
-    return both / (a.w * a.h + b.w * b.h - both)
-
-
-def padded(region: Region, share: float) -> Region:
-    dx, dy = region.w * share, region.h * share
-    return replace(region, x=region.x - dx, y=region.y - dy, w=region.w + 2 * dx, h=region.h + 2 * dy)
-
-
-def clip(regions: list[Region], width: int, height: int) -> list[Region]:
-    """Cut regions to the picture, to a tenth of a pixel; what lies outside goes."""
-    cut = []
-    for r in regions:
-        left, top = round(max(0.0, r.x), 1), round(max(0.0, r.y), 1)
-        right, bottom = round(min(float(width), r.x + r.w), 1), round(min(float(height), r.y + r.h), 1)
-        if right > left and bottom > top:
-            cut.append(replace(r, x=left, y=top, w=round(right - left, 1), h=round(bottom - top, 1)))
-    return cut
 
 
 def _shrink(bgr, side: int):

@@ -13,14 +13,13 @@ from labeling.pictures import (
     VIDEO_SUFFIXES,
     canonical_suffix,
     encode_picture,
-    open_clip,
     read_picture,
 )
-from labeling.redaction.detectors import Region, default_detectors, find_regions
+from labeling.redaction.detectors import default_detectors, find_regions
 from labeling.redaction.redactor import METHODS, redact
-from transforms.errors import AppError, InputError, SourceError
-
-HOLD_FRAMES = 2  # in video a region stays hidden this many frames after it was last seen: detectors drop single frames
+from labeling.redaction.regions import Region
+from labeling.redaction.video import redact_video
+from transforms.errors import AppError, InputError
 
 
 @dataclass
@@ -42,16 +41,19 @@ def redact_paths(
     report: Path | str | None = None,
     face_model: str | None = None,
     detectors=None,
+    audio: bool = False,
     on_record: Callable[[dict], None] | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> RedactionReport:
     """Write redacted copies of pictures and videos into the folder `out`.
 
-    Folders are walked, and their inner folders kept. A picture keeps its format, a video becomes an MP4 without sound.
+    Folders are walked, and their inner folders kept. A picture keeps its format, a video becomes an MP4, without sound
+    unless it is asked for.
     Copies carry no metadata. A file that cannot be done is named in `problems`; the others go on.
 
     Args:
         report: file for JSON lines `file, width, height, regions` (video: one line per frame, with `frame`).
+        audio: keep the sound of videos (needs ffmpeg).
         detectors: what to look with; otherwise `default_detectors(faces, plates, face_model)`.
         on_record: called with each record as it is made.
         progress: called with (share done, file name); may raise to stop.
@@ -80,7 +82,9 @@ def redact_paths(
                 raise InputError(f"{name} would be overwritten by its own copy.", hint="Choose another --out folder.")
             if source.suffix.lower() in VIDEO_SUFFIXES:
                 target = target.with_suffix(".mp4")
-                records = _redact_video(source, target, name, detectors, method)
+                records = redact_video(
+                    source, target, detectors, method=method, audio=audio, name=name, progress=progress
+                )
             else:
                 records = [_redact_picture(source, target, name, detectors, method)]
         except AppError as error:
@@ -135,45 +139,6 @@ def _redact_picture(source: Path, target: Path, name: str, detectors, method: st
     regions = find_regions(picture.bgr, detectors)
     write_bytes(target, encode_picture(redact(picture.bgr, regions, method), canonical_suffix(target)))
     return _record(name, picture.width, picture.height, regions)
-
-
-def _redact_video(source: Path, target: Path, name: str, detectors, method: str) -> list[dict]:
-    """Write a redacted MP4 and return one record per frame."""
-    import cv2
-
-    capture, clip = open_clip(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part.mp4")
-    writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*"mp4v"), clip.fps, (clip.width, clip.height))
-    records: list[dict] = []
-    recent: list[list[Region]] = []
-    try:
-        if not writer.isOpened():
-            raise SourceError(f"{name} cannot be written as MP4.", hint=f"Is there room in {target.parent}?")
-        while True:
-            ok, bgr = capture.read()
-            if not ok:
-                break
-            regions = find_regions(bgr, detectors)
-            hidden = regions + [region for earlier in recent for region in earlier]
-            writer.write(redact(bgr, hidden, method))
-            recent = [*recent, regions][-HOLD_FRAMES:]
-            records.append(_record(name, clip.width, clip.height, regions) | {"frame": len(records)})
-        if not records:
-            raise SourceError(f"{name} has no frame that can be read.")
-        if clip.frames and len(records) < 0.9 * clip.frames:
-            raise SourceError(
-                f"{name} is damaged: only {len(records)} of {clip.frames} frames can be read.", hint="Convert it first."
-            )
-        writer.release()
-        if not part.is_file() or part.stat().st_size == 0:
-            raise SourceError(f"{name} cannot be written as MP4.", hint=f"Is there room in {target.parent}?")
-        os.replace(part, target)
-    finally:
-        capture.release()
-        writer.release()
-        part.unlink(missing_ok=True)
-    return records
 
 
 def _record(name: str, width: int, height: int, regions: list[Region]) -> dict:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from labeling import annotations, collections
 from labeling.pictures import read_picture
-from labeling.redaction.detectors import Region
+from labeling.redaction.regions import Region
 from transforms.errors import Conflict, InputError, NotFound, SourceError
 
 

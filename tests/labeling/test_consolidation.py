@@ -6,7 +6,7 @@ from labeling import annotations, collections, suggest
 from labeling.boxes import match
 from labeling.consolidation import agreement, consolidate, consolidate_answers
 from labeling.label_sets import write_label_set
-from labeling.redaction.detectors import Region
+from labeling.redaction.regions import Region
 from transforms.errors import Conflict
 
 

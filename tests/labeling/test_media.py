@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from labeling import collections
-from labeling.redaction.detectors import Region
+from labeling.redaction.regions import Region
 from shell import widgets
 from shell.routes import media
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from labeling.pictures import read_picture
-from labeling.redaction.detectors import Region, YuNetDetector, clip, default_detectors, find_regions, iou, merge
+from labeling.redaction.detectors import YuNetDetector, default_detectors, find_regions
 from labeling.redaction.redactor import redact
+from labeling.redaction.regions import Region, clip, iou, merge
 from labeling.redaction.run import redact_paths
 from transforms.errors import InputError, SourceError
 
@@ -60,6 +61,50 @@ def test_only_the_regions_change_and_the_input_stays():
     changed[20:35, 10:40] = False
     changed[50:, 70:] = False
     assert not changed.any()
+
+
+@pytest.mark.parametrize("method", ["blur", "pixelate", "fill"])
+@pytest.mark.parametrize(("shape", "feather"), [("ellipse", 0.0), ("ellipse", 0.3), ("box", 0.5)])
+def test_soft_rims_lie_outside_and_nothing_inside_stays(method, shape, feather):
+    noise = np.random.default_rng(4).integers(0, 255, (120, 160, 3), dtype="uint8")
+    out = redact(noise, [region(50, 40, 40, 30)], method, shape=shape, feather=feather)
+    inside = out[40:70, 50:90].astype(int)
+    assert inside.std() < 45 and not (inside == noise[40:70, 50:90]).all(axis=2).any(axis=1).all()
+    assert (out[:20] == noise[:20]).all() and (out[:, :20] == noise[:, :20]).all()
+    if method == "fill":
+        assert not inside.any()
+        rim = out[55, 90:100].astype(int).sum(axis=1) < noise[55, 90:100].astype(int).sum(axis=1)
+        assert rim.any()  # it fades
+
+
+@pytest.mark.parametrize("method", ["blur", "pixelate"])
+def test_a_hidden_number_cannot_be_told_from_others(method):
+    """An attacker who knows the font, the place and the method hides all ten digits and compares: no better than guessing
+    among most of them, whatever the size."""
+    import cv2
+
+    def digit(n: int, side: int, seed: int) -> np.ndarray:
+        plate = np.full((side, side, 3), 235, "uint8")
+        cv2.putText(plate, str(n), (side // 5, side * 4 // 5), 0, side / 32, (20, 20, 20), max(1, side // 12))
+        noise = np.random.default_rng(seed).normal(0, 6, plate.shape)
+        return np.clip(plate + noise, 0, 255).astype("uint8")
+
+    def row(digits, side, seed):  # a plate of seven digits is one region
+        return np.hstack([digit(n, side, seed + i) for i, n in enumerate(digits)])
+
+    right = 0
+    rng = np.random.default_rng(7)
+    for trial in range(40):
+        side = int(rng.choice([24, 48, 96]))
+        digits = rng.integers(0, 10, 7)
+        shown = redact(row(digits, side, 1000 * trial), [region(0, 0, 7 * side, side)], method).astype(float)
+        guesses = []
+        for n in range(10):  # everything but the fourth digit is known to the attacker
+            tried = [*digits[:3], n, *digits[4:]]
+            seen = redact(row(tried, side, 77), [region(0, 0, 7 * side, side)], method).astype(float)
+            guesses.append(np.abs(seen - shown).mean())
+        right += int(np.argmin(guesses)) == digits[3]
+    assert right <= 14  # 4 is chance; 13 or more of 40 would come up once in ten thousand tries by chance alone
 
 
 def test_unknown_method_names_the_known():

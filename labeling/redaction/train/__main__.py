@@ -76,7 +76,7 @@ def main() -> None:
                 2e-3 * min(1.0, (step + 1) / 300) * (0.5 + 0.5 * np.cos(np.pi * min(1.0, step / chosen.steps))) + 1e-5
             )
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = float(rate)
             net.train()
             parts = loss(net(picture.float()), score, distance, counts)
             optimiser.zero_grad()

@@ -476,7 +476,8 @@ class Editor {
   }
 
   acceptAll() {
-    const taken = this.openProposals().map(({ score, ...rest }) => rest);
+    // a verification shows labels without taking them over: its answer is the verdict
+    const taken = this.openProposals().filter((r) => this.allows(r.shape)).map(({ score, ...rest }) => rest);
     const classes = [...new Set([...this.document.classes, ...this.proposedClasses()])];
     if (taken.length || classes.length > this.document.classes.length) this.edit((d) => ({ regions: [...d.regions, ...taken], classes }));
     this.say(`${taken.length} accepted`);
@@ -880,7 +881,7 @@ class Editor {
     if (this.joining) return "Click the region to join it to; Esc stops";
     if (this.picture.draft) return "Click the next corner; Enter or a double click closes, Backspace takes one back";
     const [open] = this.openProposals();
-    if (open) return "A accepts, X rejects the proposal; change it and it is yours";
+    if (open && item.workflow.shapes.length) return "A accepts, X rejects the proposal; change it and it is yours";
     if (!item.workflow.shapes.length) return item.image_classes.length ? "Digits choose, Enter goes on" : "Write the answer, Ctrl+Enter goes on";
     if (!item.classes.length) return "This collection has no classes yet: add one under Classes on this page.";
     if (item.kind === "text") return `Mark words with the mouse, or with arrows and Shift; they become “${this.active}”`;

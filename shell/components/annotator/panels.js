@@ -269,7 +269,7 @@ export class Panels {
 
   // Proposals of a model: one decision after the other, the most doubtful first.
   drawStream(open) {
-    this.stream.hidden = !open.length || this.editor.readOnly;
+    this.stream.hidden = !open.length || this.editor.readOnly || !this.editor.item.workflow.shapes.length;
     reconcile(this.stream, open.length ? [{
       id: "stream", sign: String(open.length),
       make: () => el("div", {},
