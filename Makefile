@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
 
-.PHONY: app test test-browser test-spark test-servers test-all lint format docs bench pins clean
+.PHONY: app test test-browser test-spark test-servers test-all label-studio lint format docs bench pins clean
 
 app: $(VENV)/.user
 	@echo "Tilth opens on http://127.0.0.1:$(PORT) (stop it with Ctrl+C)"
@@ -21,9 +21,18 @@ test-browser: $(VENV)/.dev
 test-spark: $(VENV)/.dev
 	$(BIN)/python -m pytest -m spark -k "0-example or spark_connect or on_spark"
 
-# The feature store on a real Redis and a real PostgreSQL, which the tests start themselves.
+# The feature store on a real Redis and PostgreSQL, and syncing with a real Label Studio, which the tests start themselves.
 test-servers: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m servers
+
+# A Label Studio server for those tests, in an environment of its own (800 MB).
+label-studio: .venv-label-studio/.made
+
+.venv-label-studio/.made: requirements-labelstudio.txt | $(VENV)/.dev
+	$(PYTHON) -m venv .venv-label-studio
+	.venv-label-studio/bin/python -m pip install --disable-pip-version-check -q -r requirements-labelstudio.txt
+	$(BIN)/python -m tests.labeling.label_studio_server
+	@touch $@
 
 test-all: test test-browser
 	TILTH_CHAOS_S=300 $(BIN)/python -m pytest -n auto --dist loadgroup -m servers

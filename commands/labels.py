@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from commands import labels_sync, labels_team
 from commands.common import JsonOption, WorkspaceOption, emit, open_workspace, say, table, user_errors
 from transforms.errors import InputError
 
@@ -23,6 +24,8 @@ labels = typer.Typer(no_args_is_help=True, help="Collections of images and their
 
 
 def register(app: typer.Typer) -> None:
+    labels_team.add_to(labels)
+    labels_sync.add_to(labels)
     app.add_typer(labels, name="labels")
     app.command("redact")(redact)
 
@@ -73,6 +76,11 @@ def create(
     ] = None,
     every: Annotated[int | None, typer.Option(min=1, help="Of a video, take every nth frame.")] = None,
     per_second: Annotated[float | None, typer.Option(help="Of a video, take so many frames a second [1].")] = None,
+    start: Annotated[float, typer.Option(min=0, help="Of a video, begin at this second.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Of a video, stop before this second [its end].")] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Of a video, these frames, counted from 0: 0,25,100-110.")
+    ] = None,
     redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Hide faces and plates right away.")] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -90,8 +98,8 @@ def create(
     films = [p for p in paths or [] if p.suffix.lower() in VIDEO_SUFFIXES]
     parts = [collections.add_images(ws, name, [p for p in paths or [] if p not in films])]
     for film in films:
-        rate = per_second if every or per_second else 1.0
-        parts.append(collections.add_frames(ws, name, film, every=every, per_second=None if every else rate))
+        part = {"every": every, "per_second": None if every else per_second or 1.0, "start_s": start, "end_s": end}
+        parts.append(collections.add_frames(ws, name, film, numbers=_numbers(frames), **part))
     for part in parts:
         added.added += part.added
         added.duplicates += part.duplicates
@@ -109,6 +117,21 @@ def create(
         say(problem)
     if added.problems:
         raise typer.Exit(1)
+
+
+def _numbers(listed: str | None) -> list[int] | None:
+    """Return the numbers of a list such as 0,25,100-110."""
+    if listed is None:
+        return None
+    out: list[int] = []
+    for part in listed.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(first + last) > 16:
+            raise InputError(f"{part.strip()!r} is no frame.", hint="Write for example 0,25,100-110.")
+        if dash and not 0 <= int(last) - int(first) < 100_000:
+            raise InputError(f"{part.strip()!r} is no range of frames.", hint="Write for example 0,25,100-110.")
+        out += range(int(first), int(last or first) + 1)
+    return out
 
 
 @labels.command("list")
@@ -405,43 +428,3 @@ def serve_model(
     emit(ctx, {"url": url, "model": served.version}, f"Serving {served.version} on {url} (Ctrl+C ends it)")
     sys.stdout.flush()
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
-
-
-@labels.command()
-@user_errors
-def query(
-    ctx: typer.Context,
-    name: Name,
-    by: Annotated[Literal["least-labeled", "disagreement"], typer.Option(help="What comes first.")] = "least-labeled",
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
-    prioritise: Annotated[bool, typer.Option("--prioritise", help="Let annotators get them in this order.")] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say which images to label next."""
-    from labeling.suggest import query as ask
-
-    rows = ask(open_workspace(ctx), name, by, n, prioritise)
-    emit(ctx, rows, lambda: table(rows, ["image_id", "file", "status", "answers", "score"]))
-
-
-@labels.command()
-@user_errors
-def stats(ctx: typer.Context, name: Name, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Count images, boxes, classes and answers of a collection."""
-    from labeling.suggest import stats as count
-
-    found = count(open_workspace(ctx), name)
-
-    def text() -> str:
-        status = ", ".join(f"{n} {s}" for s, n in found["status"].items() if n) or "none"
-        lines = [f"{found['images']} images ({status}), {found['redacted']} redacted, {found['answered']} answered."]
-        counts = [{"class": k, "of": "boxes", "count": v} for k, v in found["boxes"].items()]
-        counts += [{"class": k, "of": "images", "count": v} for k, v in found["classes"].items()]
-        if counts:
-            lines.append(table(counts, ["class", "of", "count"]))
-        if found["annotators"]:
-            lines.append(table(found["annotators"], ["name", "kind", "images", "boxes"]))
-        return "\n\n".join(lines)
-
-    emit(ctx, found, text)

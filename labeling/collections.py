@@ -7,6 +7,7 @@ once. The original is kept byte for byte; a redacted copy is a second file. Widt
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -223,6 +224,19 @@ def add_classes(ws, name: str, classes: Iterable = (), image_classes: Iterable =
     return get_collection(ws, collection.id)
 
 
+def set_annotators_see(ws, name: str | int, annotators_see: str) -> Collection:
+    """Say what people with the role annotator are shown: "redacted" or "original"."""
+    if annotators_see not in ("redacted", "original"):
+        raise InputError(f"Annotators cannot see {annotators_see!r}.", hint="Use redacted or original.")
+    collection = get_collection(ws, name, counts=False)
+    with ws.session() as session:
+        session.execute(
+            update(LabelCollection).where(LabelCollection.id == collection.id).values(annotators_see=annotators_see)
+        )
+    ws.audit.record("collection.annotators_see", collection.name, {"see": annotators_see})
+    return get_collection(ws, collection.id)
+
+
 def delete_collection(ws, name: str) -> None:
     """Delete a collection with its annotations; picture files that no other collection uses go too."""
     collection = get_collection(ws, name)
@@ -390,21 +404,43 @@ def add_frames(
     every: int | None = None,
     per_second: float | None = None,
     most: int = 2000,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    numbers: Iterable[int] | None = None,
     file_name: str | None = None,
     progress: Progress | None = None,
 ) -> Added:
-    """Add frames of a video: every nth one, or so many per second of film. Still scenes give duplicates, named as such."""
+    """Add frames of a video: every nth one, so many per second of film, or those with these numbers (from 0).
+
+    `start_s` and `end_s` bound the part of the film in seconds. Still scenes give duplicates, named as such.
+    """
     capture, info = open_clip(clip)
     capture.release()
     shown = file_name or Path(clip).name
+    chosen = None if numbers is None else sorted({int(n) for n in numbers})
     step = every or (info.fps / per_second if per_second else 1)
-    expected = max(1, min(most, int(info.frames / max(1, step)) + 1))
+    seconds = max(0.0, min(end_s or math.inf, info.frames / info.fps) - start_s)
+    expected = max(1, min(most, int(seconds * info.fps / max(1, step)) + 1 if chosen is None else len(chosen)))
+    known = {"fps": info.fps, "frames": info.frames, "width": info.width, "height": info.height}
+    if file_name is None:
+        known["path"] = str(Path(clip).absolute())
+    _keep_clip(ws, name, shown, known)
 
     def frames():
-        for frame, bgr in clip_frames(clip, every=every, per_second=per_second, most=most):
+        bounds = {"start_s": start_s, "end_s": end_s, "numbers": chosen}
+        for frame, bgr in clip_frames(clip, every=every, per_second=per_second, most=most, **bounds):
             yield f"{Path(shown).stem}_f{frame:06d}.jpg", encode_picture(bgr, ".jpg"), f"{shown}#frame={frame}", None
 
     return _add(ws, name, frames(), expected, Added(), progress)
+
+
+def _keep_clip(ws, name: str, clip: str, known: dict) -> None:
+    """Keep what a video said about itself, so that labels can be drawn into it later (`labeling.video`)."""
+    collection = get_collection(ws, name, counts=False)
+    with ws.session() as session:
+        row = session.get(LabelCollection, collection.id)
+        extra = row.extra or {}
+        row.extra = extra | {"clips": extra.get("clips", {}) | {clip: known}}
 
 
 def _add(ws, name: str, pictures: Iterable, expected: int, added: Added, progress: Progress | None) -> Added:

@@ -265,13 +265,13 @@ class LabelDesk(Desk):
     def _finished(self) -> dict:
         left = collections.count_by_status(self.ws, self.collection_id)
         open_items = left["todo"] + left["started"]
-        text = "Every item of this collection is labelled." if not open_items else (
+        text = "Every item of this project is labelled." if not open_items else (
             f"There is nothing for you at present: the {open_items} open items are with others, or you have answered them."
         )  # fmt: skip
         return {
             "title": "All done" if not open_items else "Nothing to do now",
             "text": text,
-            "action": "To the collection",
+            "action": "To the project",
         }
 
     def comment(self, body: dict) -> dict:
@@ -413,9 +413,7 @@ class ReviewDesk(Desk):
             if following is None:
                 return {}
         if following is None:
-            return {
-                "finished": {"title": "All reviewed", "text": "Nothing waits for you.", "action": "To the collection"}
-            }
+            return {"finished": {"title": "All reviewed", "text": "Nothing waits for you.", "action": "To the project"}}
         return {"item": following}
 
     def comment(self, body: dict) -> dict:
@@ -485,7 +483,7 @@ class RedactionDesk(Desk):
             done = {
                 "title": "Every copy is reviewed",
                 "text": "All images have been looked at.",
-                "action": "To the collection",
+                "action": "To the project",
             }
             return {"finished": done}
         return {"item": self.item(target)}

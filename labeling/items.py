@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from labeling.collections import Added, get_collection
 from labeling.documents import MAX_TEXT
@@ -22,7 +22,6 @@ from workspace.sql import connection, ident
 
 KINDS = ("text", "row", "pair")
 MAX_ITEMS = 100_000  # of one call
-_BATCH = 500
 
 
 def add_items(ws, name: str, kind: str, items: Iterable[tuple[str, dict]]) -> Added:
@@ -56,32 +55,20 @@ def add_items(ws, name: str, kind: str, items: Iterable[tuple[str, dict]]) -> Ad
             names.add(shown)
             position += 1
             rows.append(
-                LabelImage(
-                    collection_id=collection.id,
-                    position=position,
-                    file_name=shown,
-                    sha256=digest,
-                    suffix="",
-                    width=0,
-                    height=0,
-                    source="",
-                    redacted_suffix="",
-                    purged=False,
-                    kind=kind,
-                    data=data,
-                    extra={},
-                    created_at=now(),
-                )  # fmt: skip
-            )
+                {
+                    "collection_id": collection.id, "position": position, "file_name": shown, "sha256": digest,
+                    "suffix": "", "width": 0, "height": 0, "source": "", "redacted_suffix": "", "purged": False,
+                    "kind": kind, "data": data, "extra": {}, "created_at": now(),
+                }
+            )  # fmt: skip
             added.added.append(shown)
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            session.add_all(batch)
-            session.flush()
-            session.add_all(
-                LabelTask(collection_id=collection.id, image_id=r.id, status="todo", priority=0.0, updated_at=now())
-                for r in batch
+        if rows:
+            session.execute(insert(LabelImage), rows)
+            new = session.scalars(
+                select(LabelImage.id).where(mine, LabelImage.position > position - len(rows)).order_by(LabelImage.id)
             )
+            task = {"collection_id": collection.id, "status": "todo", "priority": 0.0, "updated_at": now()}
+            session.execute(insert(LabelTask), [{"image_id": number, **task} for number in new])
     if added.added:
         ws.audit.record("collection.add_items", collection.name, {"items": len(added.added), "kind": kind})
     return added
@@ -138,7 +125,7 @@ def add_dataset(
         else:
             data = {"row": values}
         if any(data.values()):
-            items.append((f"{dataset.split('@')[0]} {place:0{width}d}", data))
+            items.append((f"{opened.name.split('@')[0]} {place:0{width}d}", data))
     return add_items(ws, name, kind, items)
 
 

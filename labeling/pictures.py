@@ -6,8 +6,9 @@ Pixels are BGR uint8 arrays (OpenCV's order), already turned by the EXIF orienta
 from __future__ import annotations
 
 import io
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +155,14 @@ def open_clip(path: Path | str, max_pixels: int = MAX_PIXELS):
 
 
 def clip_frames(
-    path: Path | str, *, every: int | None = None, per_second: float | None = None, most: int = 10_000
+    path: Path | str,
+    *,
+    every: int | None = None,
+    per_second: float | None = None,
+    most: int = 10_000,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    numbers: Collection[int] | None = None,
 ) -> Iterator[tuple[int, object]]:
     """Yield `(frame number from 0, BGR pixels)` of a video.
 
@@ -162,17 +170,26 @@ def clip_frames(
         every: every nth frame, or
         per_second: about this many frames per second of film; with neither, every frame.
         most: stop after this many.
+        start_s, end_s: seconds of film to begin at and to stop before.
+        numbers: exactly these frames (counted from 0), whatever the rate and the seconds say.
     """
     if every is not None and every < 1:
         raise SourceError(f"Every {every}th frame is not possible.", hint="Use 1 or more.")
     if per_second is not None and not per_second > 0:
         raise SourceError(f"{per_second} frames per second is not possible.", hint="Use a number above 0.")
+    if not start_s >= 0 or (end_s is not None and not end_s > start_s):
+        raise SourceError(f"From {start_s} to {end_s} seconds is not possible.", hint="The end comes after the start.")
     capture, clip = open_clip(path)
     try:
         step = every or (max(1.0, clip.fps / per_second) if per_second else 1)
-        number, wanted, given = 0, 0.0, 0
-        while given < most and capture.grab():
-            if number >= wanted:
+        number, given = 0, 0
+        wanted = float(math.ceil(round(start_s * clip.fps, 6)))
+        stop = math.inf if end_s is None else round(end_s * clip.fps, 6)
+        if numbers is not None:
+            chosen = set(numbers)
+            step, wanted, stop = 1, float(min(chosen, default=0)), max(chosen, default=-1) + 1
+        while given < most and (number < stop or number == 0) and capture.grab():
+            if wanted <= number < stop and (numbers is None or number in chosen):
                 ok, bgr = capture.retrieve()
                 if not ok:
                     break

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from labeling.redaction.regions import Region, clip, padded
+from labeling.redaction.regions import Region, clip, padded, suppress
 from transforms.errors import SourceError
 
 MODEL = Path(__file__).parent / "models" / "plates.onnx"
@@ -88,25 +88,6 @@ def _grid(high: int, wide: int):
         middles.append(np.stack([(x.ravel() + 0.5) * stride, (y.ravel() + 0.5) * stride], 1))
         strides.append(np.full(x.size, float(stride)))
     return np.concatenate(middles), np.concatenate(strides)
-
-
-def suppress(boxes, overlap: float):
-    """Keep the best of boxes (x, y, w, h, score) that overlap by more than `overlap` (IoU), best first."""
-    import numpy as np
-
-    order = np.argsort(-boxes[:, 4], kind="stable")
-    boxes, kept = boxes[order], []
-    right, bottom = boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]
-    area = boxes[:, 2] * boxes[:, 3]
-    left_over = np.arange(len(boxes))
-    while len(left_over):
-        i, left_over = left_over[0], left_over[1:]
-        kept.append(i)
-        wide = np.minimum(right[i], right[left_over]) - np.maximum(boxes[i, 0], boxes[left_over, 0])
-        high = np.minimum(bottom[i], bottom[left_over]) - np.maximum(boxes[i, 1], boxes[left_over, 1])
-        both = np.clip(wide, 0, None) * np.clip(high, 0, None)
-        left_over = left_over[both <= overlap * (area[i] + area[left_over] - both)]
-    return boxes[kept]
 
 
 def _session(model: str):

@@ -60,3 +60,47 @@ def clip(regions: list[Region], width: int, height: int) -> list[Region]:
         if right > left and bottom > top:
             cut.append(replace(r, x=left, y=top, w=round(right - left, 1), h=round(bottom - top, 1)))
     return cut
+
+
+def suppress(boxes, overlap: float):
+    """Keep the best of boxes (x, y, w, h, score) that overlap by more than `overlap` (IoU), best first."""
+    import numpy as np
+
+    order = np.argsort(-boxes[:, 4], kind="stable")
+    boxes, kept = boxes[order], []
+    right, bottom = boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]
+    area = boxes[:, 2] * boxes[:, 3]
+    left_over = np.arange(len(boxes))
+    while len(left_over):
+        i, left_over = left_over[0], left_over[1:]
+        kept.append(i)
+        wide = np.minimum(right[i], right[left_over]) - np.maximum(boxes[i, 0], boxes[left_over, 0])
+        high = np.minimum(bottom[i], bottom[left_over]) - np.maximum(boxes[i, 1], boxes[left_over, 1])
+        both = np.clip(wide, 0, None) * np.clip(high, 0, None)
+        left_over = left_over[both <= overlap * (area[i] + area[left_over] - both)]
+    return boxes[kept]
+
+
+def joined(boxes, overlap: float):
+    """Join boxes (x, y, w, h, score) that overlap by at least `overlap` (IoU) into the rectangle around them.
+
+    Of two looks at one thing each may miss a rim; their join misses neither.
+    """
+    import numpy as np
+
+    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
+    right, bottom = boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]
+    area = boxes[:, 2] * boxes[:, 3]
+    used, out = np.zeros(len(boxes), dtype=bool), []
+    for i in range(len(boxes)):
+        if used[i]:
+            continue
+        wide = np.minimum(right[i], right) - np.maximum(boxes[i, 0], boxes[:, 0])
+        high = np.minimum(bottom[i], bottom) - np.maximum(boxes[i, 1], boxes[:, 1])
+        both = np.clip(wide, 0, None) * np.clip(high, 0, None)
+        group = (both >= overlap * (area[i] + area - both)) & ~used
+        group[i] = True
+        used |= group
+        x, y = boxes[group, 0].min(), boxes[group, 1].min()
+        out.append([x, y, right[group].max() - x, bottom[group].max() - y, boxes[i, 4]])
+    return np.array(out)

@@ -207,8 +207,8 @@ def test_choices_by_digit_for_rows_and_pairs(page, server, ws):  # noqa: F811
     page.keyboard.press("1")
     page.keyboard.press("Enter")
     page.locator(".finished", has_text="All done").wait_for()
-    page.get_by_role("button", name="To the collection").click()
-    page.get_by_role("button", name="All collections").wait_for()
+    page.get_by_role("button", name="To the project").click()
+    page.get_by_role("button", name="All projects").wait_for()
 
 
 def test_a_thousand_boxes_stay_fluid(page, server, ws):  # noqa: F811

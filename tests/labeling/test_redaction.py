@@ -9,7 +9,7 @@ from PIL import Image
 from labeling.pictures import read_picture
 from labeling.redaction.detectors import YuNetDetector, default_detectors, find_regions
 from labeling.redaction.redactor import redact
-from labeling.redaction.regions import Region, clip, iou, merge
+from labeling.redaction.regions import Region, clip, iou, joined, merge, suppress
 from labeling.redaction.run import redact_paths
 from transforms.errors import InputError, SourceError
 
@@ -26,6 +26,13 @@ def test_iou_by_hand():
 def test_merging_never_uncovers_a_marked_pixel():
     merged = merge([region(0, 0, 10, 10, 0.4), region(2, 0, 10, 10, 0.9), region(2, 0, 10, 10, 0.3, "plate")])
     assert [(r.kind, r.x, r.w, r.score) for r in merged] == [("face", 0, 12, 0.9), ("plate", 2, 10, 0.3)]
+
+
+def test_two_looks_are_joined_or_the_better_one_is_kept():
+    boxes = np.array([[2, 0, 10, 10, 0.5], [0, 0, 10, 10, 0.9], [50, 50, 10, 10, 0.7]], dtype=float)
+    assert joined(boxes, 0.4).tolist() == [[0, 0, 12, 10, 0.9], [50, 50, 10, 10, 0.7]]  # IoU of the first two: 8/12
+    assert suppress(boxes, 0.4).tolist() == [[0, 0, 10, 10, 0.9], [50, 50, 10, 10, 0.7]]
+    assert len(joined(boxes, 0.7)) == len(suppress(boxes, 0.7)) == 3
 
 
 def test_regions_are_cut_to_the_picture():

@@ -1,0 +1,193 @@
+"""The Settings tab and the one for import and export."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from labeling import collections, transfer
+from labeling.collections import Collection
+from labeling.formats import FORMATS
+from labeling.label_sets import write_label_set
+from labeling.workflow import set_workflow, workflow_of
+from shell.label_forms import care_form, classes_form, people_form, task_form
+from shell.label_parts import go, is_busy, start_run
+from shell.widgets import confirm, guard, problem
+from transforms.errors import InputError
+
+CLASSES, TASK, PEOPLE, REDACTION, DELETE = "Classes", "Task", "People and checks", "Redaction", "Delete"
+
+
+def show_settings(ws, collection: Collection) -> None:
+    flow = workflow_of(collection)
+    parts = {CLASSES: _classes, TASK: _task, PEOPLE: _people}
+    if flow.item == "image":
+        parts[REDACTION] = show_redact
+    parts[DELETE] = _delete
+    chosen = st.segmented_control(
+        "Settings of", list(parts), default=CLASSES, required=True, key="settings_part", label_visibility="collapsed"
+    )
+    parts[chosen](ws, collection)
+
+
+def _key(collection: Collection) -> str:
+    """Return a key for forms that changes when what is stored changes, so that they show it."""
+    stored = json.dumps([collection.workflow, collection.classes, collection.image_classes], sort_keys=True)
+    return f"set{collection.id}_{hashlib.sha256(stored.encode()).hexdigest()[:8]}"
+
+
+def _save(ws, collection: Collection, changes: dict) -> None:
+    if st.button("Save", key="settings_save", type="primary", icon=":material/check:"):
+        with guard():
+            set_workflow(ws, collection.id, **changes)
+            st.toast("Saved.")
+            st.rerun()
+
+
+def _classes(ws, collection: Collection) -> None:
+    flow = workflow_of(collection)
+    classes, whole = classes_form(
+        collection.classes, collection.image_classes, _key(collection), flow.item, list(flow.shapes)
+    )
+    st.caption("A class that answers use cannot be taken away.")
+    if st.button("Save classes", key="settings_classes", type="primary", icon=":material/check:"):
+        with guard():
+            collections.set_classes(ws, collection.name, classes, whole)
+            st.toast("Saved.")
+            st.rerun()
+
+
+def _task(ws, collection: Collection) -> None:
+    flow = workflow_of(collection).model_dump(mode="json")
+    _save(ws, collection, task_form(flow, _key(collection)))
+
+
+def _people(ws, collection: Collection) -> None:
+    flow = workflow_of(collection).model_dump(mode="json")
+    key = _key(collection)
+    _save(ws, collection, people_form(ws, flow, key) | care_form(flow, key))
+
+
+def _delete(ws, collection: Collection) -> None:
+    st.markdown(
+        f"The project holds {collection.images:,} items, of which {collection.done:,} are done. Export the labels first if "
+        "they may be needed again; datasets and label sets made from them stay."
+    )
+    if confirm("Delete this project", "Items, pictures and labels are deleted for good.", key="drop", type="secondary"):
+        with guard():
+            collections.delete_collection(ws, collection.name)
+            go("list")
+            st.rerun()
+
+
+def show_redact(ws, collection: Collection) -> None:
+    st.markdown(
+        "Redaction makes a copy of every image in which faces and licence plates are hidden and all metadata is gone. "
+        "Annotators then see the copies only. **The detectors that come with Tilth miss faces in street scenes: review "
+        "the copies.** With a YuNet model file in `TILTH_FACE_MODEL` they find far more."
+    )
+    left, right = st.columns([2, 3])
+    what = left.pills(
+        "Hide", ["Faces", "Plates"], selection_mode="multi", default=["Faces", "Plates"], key="redact_what"
+    )
+    method = right.segmented_control(
+        "How", ["blur", "pixelate", "fill"], default="blur", key="redact_method",
+        help="All three destroy the detail before they draw; fill (black) leaves nothing at all.",
+    )  # fmt: skip
+    complete = bool(collection.images) and collection.redacted == collection.images
+    again = st.checkbox(
+        "Also redo images that have a copy (reviewed ones stay)", value=complete, key=f"redact_again_{complete}"
+    )
+    name, busy = collection.name, is_busy(ws, "redact", collection.name)
+    label = "Redact again" if complete else "Redact"
+    if st.button(
+        label, key="redact_start", type="primary", icon=":material/blur_on:", disabled=busy or not collection.images
+    ):
+        if not what:
+            problem(InputError("Neither faces nor plates are to be hidden.", hint="Choose at least one."))
+        else:
+            start_run(
+                ws, "redact", name, f"Redacting {name}",
+                lambda h: collections.redact_collection(
+                    ws, name, faces="Faces" in what, plates="Plates" in what, method=method or "blur",
+                    again=again, progress=h.progress,
+                ),
+            )  # fmt: skip
+            st.rerun()
+    st.divider()
+    seen = st.segmented_control(
+        "People with the role annotator see", ["redacted", "original"], default=collection.annotators_see, required=True,
+        key=f"redact_see_{collection.id}_{collection.annotators_see}",
+        help="Redacted: they are shown nothing where there is no copy. Others see copies where there are some.",
+    )  # fmt: skip
+    if seen != collection.annotators_see:
+        collections.set_annotators_see(ws, collection.id, seen)
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if collection.sealed:
+            if st.button("Unseal originals", icon=":material/lock_open:"):
+                collections.seal_originals(ws, name, False)
+                st.rerun()
+        elif st.button("Seal originals", icon=":material/lock:", help="Nobody is shown the originals any more."):
+            with guard():
+                collections.seal_originals(ws, name)
+                st.rerun()
+        if confirm(
+            "Delete originals",
+            "The original files are deleted for good; copies and labels stay.",
+            key="purge",
+            icon=":material/delete_forever:",
+        ):
+            with guard():
+                gone = collections.purge_originals(ws, name)
+                st.toast(f"{gone} originals deleted.")
+
+
+def show_files(ws, collection: Collection) -> None:
+    out, into = st.columns(2)
+    with out:
+        st.subheader("Export", anchor=False)
+        format_name = st.selectbox("Format", list(FORMATS), format_func=lambda f: FORMATS[f][2], key="export_format")
+        st.download_button(
+            "Download labels",
+            data=lambda: transfer.download(ws, collection.name, format_name),
+            file_name=f"{collection.name}-{format_name}{FORMATS[format_name][1]}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        if format_name == "label-studio":
+            st.download_button(
+                "Download the labelling interface (XML)",
+                data=lambda: transfer.studio_config(ws, collection.name),
+                file_name=f"{collection.name}-label-config.xml",
+                type="tertiary",
+                on_click="ignore",
+            )
+        st.caption("Where several people answered, formats with one answer per item get the consolidated one.")
+        if st.button(
+            "Keep as a dataset",
+            icon=":material/dataset:",
+            help="Consolidate the answers into a dataset version (a label set).",
+        ):
+            with guard():
+                version = write_label_set(ws, collection.name)
+                st.success(f"{version.name}, version {version.version}: {version.rows} rows. It is under Data now.")
+    with into:
+        st.subheader("Import", anchor=False)
+        given = st.selectbox(
+            "Format of the file", list(FORMATS), format_func=lambda f: FORMATS[f][2], key="import_format"
+        )
+        file = st.file_uploader("Label file (YOLO and VOC as a zip)", key="import_file")
+        person = st.text_input("Whose answers", value="imported", help="Used where the file does not say.")
+        if st.button("Import labels", icon=":material/upload:", disabled=file is None):
+            with guard(), tempfile.TemporaryDirectory(dir=ws.root) as folder:
+                path = Path(folder) / Path(file.name).name
+                path.write_bytes(file.getvalue())
+                done = transfer.import_labels(ws, collection.name, path, given, annotator=person.strip() or "imported")
+                st.success(f"{done.answers} answers with {done.regions} regions on {done.images} items.")
+                for warning in done.warnings:
+                    st.warning(warning)
