@@ -23,12 +23,18 @@ def match(
         for j, b in enumerate(right)
         if not same_label or a["label"] == b["label"]
     ]
+    return best_pairs(pairs, least)
+
+
+def best_pairs(scored: list[tuple[float, int, int]], least: float) -> list[tuple[int, int, float]]:
+    """Pair two lists one to one from `(likeness, index left, index right)`, the most alike first; return `(left, right,
+    likeness)` of pairs of at least `least`."""
     used_left, used_right, out = set(), set(), []
-    for overlap, i, j in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])):
-        if overlap < least:
+    for like, i, j in sorted(scored, key=lambda p: (-p[0], p[1], p[2])):
+        if like < least:
             break
         if i not in used_left and j not in used_right:
             used_left.add(i)
             used_right.add(j)
-            out.append((i, j, overlap))
+            out.append((i, j, like))
     return out

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import combinations
 
 from labeling.annotations import Answer, current_documents
-from labeling.boxes import match
+from labeling.boxes import best_pairs, match
 from labeling.collections import list_images
 from labeling.consensus.boxes import LEAST_ALIKE, consolidate_regions
 from labeling.consensus.multilabel import consolidate_labels
@@ -278,13 +278,7 @@ def _match_any(left: list[dict], right: list[dict], least: float, scale: float) 
         pairs = [
             (alike[i, j], i, j) for i, a in enumerate(left) for j, b in enumerate(right) if a["label"] == b["label"]
         ]
-    used_left, used_right, out = set(), set(), []
-    for like, i, j in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])):
-        if like >= least and i not in used_left and j not in used_right:
-            used_left.add(i)
-            used_right.add(j)
-            out.append(float(like))
-    return out
+    return [float(like) for *_, like in best_pairs(pairs, least)]
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from labeling.boxes import best_pairs
 from labeling.shapes import AREAL, bounds, overlap
 
 POINT_REACH = 0.05  # of the picture's longer side: points nearer than this are the same
@@ -19,15 +20,7 @@ def matched(left: list[dict], right: list[dict], least: float = 0.5, same_label:
         for j, b in enumerate(right):
             if (not same_label or a["label"] == b["label"]) and _comparable(a, b):
                 pairs.append((likeness(a, b), i, j))
-    used_left, used_right, out = set(), set(), []
-    for like, i, j in sorted(pairs, key=lambda p: (-p[0], p[1], p[2])):
-        if like < least:
-            break
-        if i not in used_left and j not in used_right:
-            used_left.add(i)
-            used_right.add(j)
-            out.append((i, j, like))
-    return out
+    return best_pairs(pairs, least)
 
 
 def _comparable(a: dict, b: dict) -> bool:
