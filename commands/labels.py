@@ -33,11 +33,29 @@ def register(app: typer.Typer) -> None:
 @user_errors
 def redact(
     ctx: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Pictures, videos, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Pictures, videos, archives of pictures, folders, or *.jpg.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the redacted copies.")],
     faces: Annotated[bool, typer.Option("--faces/--no-faces", help="Hide faces.")] = True,
     plates: Annotated[bool, typer.Option("--plates/--no-plates", help="Hide licence plates.")] = True,
+    text: Annotated[bool, typer.Option("--text", help="Hide lines of text too.")] = False,
     method: Annotated[Literal["blur", "pixelate", "fill"], typer.Option(help="How to hide.")] = "blur",
+    shape: Annotated[Literal["box", "ellipse"], typer.Option(help="What is hidden around a region.")] = "box",
+    feather: Annotated[float, typer.Option(min=0, max=1, help="Soft rim outside, as a share of the region.")] = 0.0,
+    face_model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YuNet file for faces [TILTH_FACE_MODEL, or the fetched one].")
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE.onnx", help="Hide what this detector of yours finds too.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the face model (0.3 MB) first, if it is not here.")
+    ] = False,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Of a video, look at every nth frame [six a second].")
+    ] = None,
+    audio: Annotated[bool, typer.Option("--audio", help="Keep the sound of videos (needs ffmpeg).")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON lines here too.")] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -46,20 +64,67 @@ def redact(
 
     With --json the lines are one JSON list. Files that cannot be done are named on stderr, and the exit code is then 1.
     """
-    from labeling.redaction import redact_paths
+    from labeling.redaction import models, redact_paths
+    from labeling.redaction.compose import OwnModel, TextDetector
+    from labeling.redaction.detectors import default_detectors, shortcomings
 
     def line(record: dict) -> None:
         sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
 
+    if fetch and faces and not face_model:
+        face_model = models.fetch(models.FACES)
+    detectors = list(default_detectors(faces, plates, str(face_model) if face_model else None))
+    for said in shortcomings(detectors):
+        say(said)
+    detectors += [TextDetector()] * text + [OwnModel(str(path)) for path in model or []]
     done = redact_paths(
-        paths, out, faces=faces, plates=plates, method=method, report=report, on_record=None if as_json else line
-    )
+        paths, out, detectors=detectors, method=method, shape=shape, feather=feather, every=every, audio=audio,
+        report=report, on_record=None if as_json else line,
+    )  # fmt: skip
     if as_json:
         emit(ctx, done.records, "")
     for problem in done.problems:
         say(problem)
     if done.problems:
         raise typer.Exit(1)
+
+
+@labels.command()
+@user_errors
+def recall(
+    ctx: typer.Context,
+    name: Name,
+    annotator: Annotated[str | None, typer.Option(help="Whose boxes are the truth [everybody's].")] = None,
+    target: Annotated[float, typer.Option(help="Recall that a suggested threshold must reach.")] = 0.95,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many of the faces and plates that people drew on your own images the redaction hides.
+
+    Label about fifty images with boxes called face and plate first, also some that have none.
+    """
+    from labeling.redaction.recall import measure
+
+    found = measure(open_workspace(ctx), name, annotator=annotator, target=target)
+
+    def text() -> str:
+        lines = []
+        for kind in found:
+            if not kind.truth:
+                lines.append(f"{kind.kind}: none was drawn.")
+                continue
+            lines.append(
+                f"{kind.kind}: {kind.hidden} of {kind.truth} hidden ({kind.recall:.0%}, 95 % interval {kind.low:.0%} to "
+                f"{kind.high:.0%}); {kind.over:.1%} of the area is hidden beside them."
+            )
+            lines.append(
+                f"  Threshold {kind.suggested} keeps at least {target:.0%} with 95 % confidence."
+                if kind.suggested is not None
+                else f"  No threshold is shown to keep {target:.0%}: label more images, or review every copy."
+            )
+        return "\n".join(lines)
+
+    emit(ctx, [asdict(kind) for kind in found], text)
 
 
 @labels.command()

@@ -131,7 +131,7 @@ def add_path(
             expected = sum(1 for _ in _names(path, PICTURE_SUFFIXES))
             if not expected:
                 raise InputError(f"{shown} holds no picture.")
-            return collections._add(ws, name, _pictures(path, shown), expected, Added(), progress)
+            return collections._add(ws, name, archived_pictures(path, shown), expected, Added(), progress)
         if item == "text":
             return add_items(ws, name, "text", _texts(path))
         raise InputError(
@@ -221,7 +221,7 @@ def _entries(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Calla
         raise SourceError(f"{path.name} is damaged or locked: {error}.") from error
 
 
-def _pictures(path: Path, shown: str) -> Iterator[tuple[str, bytes | None, str, str | None]]:
+def archived_pictures(path: Path, shown: str) -> Iterator[tuple[str, bytes | None, str, str | None]]:
     """Yield `(name, bytes, source, problem)`; names are only words here: nothing is unpacked to disk."""
     total = 0
     for name, stream in _entries(path, tuple(PICTURE_SUFFIXES)):

@@ -7,6 +7,7 @@ when `TILTH_FACE_MODEL` or an argument names its model file (they then find abou
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Protocol
 from labeling.redaction import models
 from labeling.redaction.plate_net import MODEL, PlateNetDetector
 from labeling.redaction.regions import Region, clip, joined, merge, padded
-from transforms.errors import SourceError
+from transforms.errors import AppError, SourceError
 
 WORK_SIDE = 1280  # detectors look at a copy of at most this many pixels on its long side
 
@@ -177,10 +178,43 @@ def find_regions(bgr, detectors, least_score: float = 0.0, overlap: float = 0.5)
     Scores of different detectors do not compare, so a region swallowed by another one *widens* it to cover both:
     redaction must not lose a pixel that any detector marked.
     """
-    found = [
-        r for detector in detectors for r in detector.detect(bgr) if r.score >= least_score and r.w > 0 and r.h > 0
-    ]
+    found = []
+    for detector in detectors:
+        try:
+            seen = detector.detect(bgr)
+        except AppError:
+            raise
+        except Exception as error:  # a detector that crashes must not let a picture pass as one without faces
+            raise SourceError(
+                f"The detector {detector.name} failed ({type(error).__name__}): {str(error)[:200]}"
+            ) from error
+        found += [r for r in seen if r.score >= least_score and r.w > 0 and r.h > 0]
     return merge(found, overlap)
+
+
+def shortcomings(detectors) -> list[str]:
+    """Say plainly what the chosen detectors miss, one sentence each; nothing where nothing is known to be weak."""
+    names = {detector.name for detector in detectors}
+    said = []
+    if "haar_frontal" in names:
+        said.append(
+            "No face model is here: OpenCV's cascades miss about a quarter of the faces, and hide much that is none. "
+            "Fetch the model with --fetch (0.3 MB), and look at every copy."
+        )
+    if "haar_plate" in names:
+        said.append(
+            "Plates are looked for with OpenCV's cascades, which miss about a third of them. Look at every copy."
+        )
+    return said
+
+
+def version_of(detector) -> str:
+    """Return a detector's name, and for those with a model file the beginning of its SHA-256."""
+    model = Path(str(getattr(detector, "model", "") or ""))
+    if model.is_file():
+        with open(model, "rb") as file:
+            return f"{detector.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+    return detector.name
 
 
 def _shrink(bgr, side: int):

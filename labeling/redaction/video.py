@@ -42,6 +42,8 @@ def redact_video(
     detectors,
     *,
     method: str = "blur",
+    shape: str = "box",
+    feather: float = 0.0,
     every: int | None = None,
     cover: int = COVER,
     audio: bool = False,
@@ -78,7 +80,7 @@ def redact_video(
         raise SourceError(
             f"{name} is damaged: only {frames} of {clip.frames} frames can be read.", hint="Convert it first."
         )
-    _write(source, target, clip, regions, frames, method, audio, name, progress)
+    _write(source, target, clip, regions, frames, (method, shape, feather), audio, name, progress)
     notes.unlink(missing_ok=True)
     return [
         {"file": name, "width": clip.width, "height": clip.height, "frame": n, "regions": [r.to_dict() for r in found]}
@@ -244,8 +246,10 @@ class _Flow:
 # -- writing --------------------------------------------------------------------------------------------------------
 
 
-def _write(source, target: Path, clip: Clip, regions, frames: int, method, audio, name: str, progress) -> None:
+def _write(source, target: Path, clip: Clip, regions, frames: int, way, audio, name: str, progress) -> None:
     import cv2
+
+    method, shape, feather = way
 
     part = target.with_name(f".{target.stem}.{os.getpid()}.part.mp4")
     capture, _ = open_clip(source)
@@ -257,7 +261,7 @@ def _write(source, target: Path, clip: Clip, regions, frames: int, method, audio
             ok, bgr = capture.read()
             if not ok:
                 raise SourceError(f"{name} could be read once, but not again.", hint="Is it still being written?")
-            writer.write(redact(bgr, regions[number], method))
+            writer.write(redact(bgr, regions[number], method, shape=shape, feather=feather))
             if progress:
                 progress(0.75 + 0.25 * (number + 1) / frames, "hiding")
         writer.release()

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from labeling.pictures import read_picture
-from labeling.redaction.detectors import YuNetDetector, default_detectors, find_regions
+from labeling.redaction.detectors import HaarDetector, YuNetDetector, default_detectors, find_regions, shortcomings
 from labeling.redaction.redactor import redact
 from labeling.redaction.regions import Region, clip, iou, joined, merge, suppress
 from labeling.redaction.run import redact_paths
@@ -188,6 +190,10 @@ def test_paths_report_and_problems(tmp_path, make_picture):
         "width": 64,
         "height": 48,
         "regions": [{"kind": "face", "x": 0, "y": 0, "w": 16, "h": 12, "score": 0.75, "detector": "corner"}],
+        "detectors": ["corner"],
+        "method": "fill",
+        "original_sha256": hashlib.sha256(make_picture(1)).hexdigest(),
+        "sha256": hashlib.sha256((tmp_path / "out" / "a.png").read_bytes()).hexdigest(),
     }
     assert not read_picture(tmp_path / "out" / "a.png").bgr[:12, :16].any()
 
@@ -222,6 +228,38 @@ def test_video_gives_an_mp4_and_a_line_per_frame(shared, tmp_path):
     frames = [bgr for _, bgr in clip_frames(written)]
     assert len(frames) == len(done.records)
     assert frames[0][:10, :14].mean() < 12  # black but for what compression does
+
+
+def test_archives_and_patterns(tmp_path, make_picture):
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        archive.writestr("sub/a.png", make_picture(1))
+        archive.writestr("../../b.png", make_picture(2))
+        archive.writestr("c.png", b"no picture")
+        archive.writestr("notes.txt", "left alone")
+    (tmp_path / "d.png").write_bytes(make_picture(3))
+    done = redact_paths([tmp_path / "many.zip", tmp_path / "*.png"], tmp_path / "out", detectors=[Corner()])
+    assert [p.relative_to(tmp_path / "out").as_posix() for p in done.written] == ["many/sub/a.png", "d.png"]
+    assert [r["file"] for r in done.records] == ["many.zip/sub/a.png", "d.png"]
+    assert len(done.problems) == 2 and any("leads out of the folder" in p for p in done.problems)
+    assert sorted(p.name for p in tmp_path.rglob("b.png")) == []
+
+
+def test_a_crashing_detector_lets_no_copy_through(tmp_path, make_picture):
+    class Crash:
+        name, kind = "crash", "face"
+
+        def detect(self, bgr):
+            raise RuntimeError("out of luck")
+
+    (tmp_path / "a.png").write_bytes(make_picture(1))
+    done = redact_paths([tmp_path / "a.png"], tmp_path / "out", detectors=[Corner(), Crash()])
+    assert done.problems == ["The detector crash failed (RuntimeError): out of luck"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_detectors_miss_is_said():
+    assert len(shortcomings([HaarDetector("haar_frontal", "face", "x"), HaarDetector("haar_plate", "plate", "y")])) == 2
+    assert shortcomings([Corner()]) == []
 
 
 def test_nothing_to_do_is_said(tmp_path):
