@@ -74,7 +74,7 @@ def redact(
     if fetch and faces and not face_model:
         face_model = models.fetch(models.FACES)
     detectors = list(default_detectors(faces, plates, str(face_model) if face_model else None))
-    for said in shortcomings(detectors):
+    for said in shortcomings(detectors) if sys.stderr.isatty() else ():  # a script wants errors only
         say(said)
     detectors += [TextDetector()] * text + [OwnModel(str(path)) for path in model or []]
     done = redact_paths(
