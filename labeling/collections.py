@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from labeling.documents import class_list
 from labeling.pictures import MAX_BYTES, PICTURE_SUFFIXES, clip_frames, encode_picture, open_clip, read_picture
-from labeling.redaction.detectors import default_detectors, find_regions
+from labeling.redaction.detectors import default_detectors, find_regions, version_of
 from labeling.redaction.redactor import METHODS, redact
 from labeling.redaction.run import write_bytes
 from transforms.errors import AppError, Conflict, InputError, NotFound, SourceError
@@ -566,11 +566,13 @@ def redact_collection(
     faces: bool = True,
     plates: bool = True,
     method: str = "blur",
+    shape: str = "box",
+    feather: float = 0.0,
     detectors=None,
     again: bool = False,
     progress: Progress | None = None,
 ) -> dict:
-    """Make a redacted copy of every image of a collection.
+    """Make a redacted copy of every image of a collection (method, shape and feather: see `redact`).
 
     Images that have one already are left alone unless `again`; reviewed ones are left alone even then. Stopping keeps
     what was done, and a later call goes on from there. A picture without a face or plate gets a copy too: its metadata
@@ -585,6 +587,7 @@ def redact_collection(
     if not detectors:
         raise InputError("Neither faces nor plates are to be hidden.", hint="Switch on at least one of them.")
     images = list_images(ws, name)
+    looked = [version_of(detector) for detector in detectors]
     result = {"redacted": 0, "regions": 0, "skipped": 0, "problems": []}
     try:
         for count, image in enumerate(images):
@@ -597,7 +600,8 @@ def redact_collection(
             try:
                 picture = read_picture(image_path(ws, image.sha256, image.suffix), image.file_name)
                 regions = [region.to_dict() for region in find_regions(picture.bgr, detectors)]
-                _store_redacted(ws, image, picture, regions, method, reviewed=False)
+                way = {"method": method, "shape": shape, "feather": feather}
+                _store_redacted(ws, image, picture, regions, way | {"detectors": looked}, reviewed=False)
             except AppError as error:
                 result["problems"].append(str(error))
                 continue
@@ -629,14 +633,16 @@ def set_regions(ws, image_id: int, regions: list[dict], method: str = "blur") ->
         for r in regions
     ]
     picture = read_picture(image_path(ws, image.sha256, image.suffix), image.file_name)
-    _store_redacted(ws, image, picture, kept, method, reviewed=True)
+    way = {k: v for k, v in (image.redaction or {}).items() if k in ("shape", "feather", "detectors")}
+    _store_redacted(ws, image, picture, kept, way | {"method": method}, reviewed=True)
     ws.audit.record("image.review_redaction", f"image {image_id}", {"regions": len(kept), "method": method})
     return get_image(ws, image_id)
 
 
-def _store_redacted(ws, image: ImageInfo, picture, regions: list[dict], method: str, reviewed: bool) -> None:
+def _store_redacted(ws, image: ImageInfo, picture, regions: list[dict], way: dict, reviewed: bool) -> None:
     suffix = ".jpg" if picture.suffix == ".jpg" else ".webp" if picture.suffix == ".webp" else ".png"
-    data = encode_picture(redact(picture.bgr, regions, method), suffix)
+    soft = {"shape": way.get("shape", "box"), "feather": way.get("feather", 0.0)}
+    data = encode_picture(redact(picture.bgr, regions, way["method"], **soft), suffix)
     digest = hashlib.sha256(data).hexdigest()
     write_once(image_path(ws, digest, suffix), data)
     with ws.session() as session:
@@ -646,7 +652,7 @@ def _store_redacted(ws, image: ImageInfo, picture, regions: list[dict], method: 
             .values(
                 redacted_sha256=digest,
                 redacted_suffix=suffix,
-                redaction={"method": method, "regions": regions, "reviewed": reviewed},
+                redaction={**way, "regions": regions, "reviewed": reviewed},
             )
         )
     if image.redacted_sha256 and image.redacted_sha256 != digest:

@@ -13,6 +13,8 @@ from labeling import collections, transfer
 from labeling.collections import Collection
 from labeling.formats import FORMATS
 from labeling.label_sets import write_label_set
+from labeling.redaction import models
+from labeling.redaction.detectors import default_detectors, known_detectors, shortcomings
 from labeling.workflow import set_workflow, workflow_of
 from shell.label_forms import care_form, classes_form, people_form, task_form
 from shell.label_parts import go, is_busy, start_run
@@ -87,9 +89,9 @@ def _delete(ws, collection: Collection) -> None:
 def show_redact(ws, collection: Collection) -> None:
     st.markdown(
         "Redaction makes a copy of every image in which faces and licence plates are hidden and all metadata is gone. "
-        "Annotators then see the copies only. **The detectors that come with Tilth miss faces in street scenes: review "
-        "the copies.** With a YuNet model file in `TILTH_FACE_MODEL` they find far more."
+        "Annotators then see the copies only. No detector finds everything: **review the copies.**"
     )
+    _detectors(ws)
     left, right = st.columns([2, 3])
     what = left.pills(
         "Hide", ["Faces", "Plates"], selection_mode="multi", default=["Faces", "Plates"], key="redact_what"
@@ -98,6 +100,9 @@ def show_redact(ws, collection: Collection) -> None:
         "How", ["blur", "pixelate", "fill"], default="blur", key="redact_method",
         help="All three destroy the detail before they draw; fill (black) leaves nothing at all.",
     )  # fmt: skip
+    with right.popover("Edges", icon=":material/blur_circular:"):
+        shape = st.segmented_control("Shape", ["box", "ellipse"], default="box", key="redact_shape", required=True)
+        feather = st.slider("Soft rim outside", 0.0, 1.0, 0.0, 0.1, key="redact_feather")
     complete = bool(collection.images) and collection.redacted == collection.images
     again = st.checkbox(
         "Also redo images that have a copy (reviewed ones stay)", value=complete, key=f"redact_again_{complete}"
@@ -114,7 +119,7 @@ def show_redact(ws, collection: Collection) -> None:
                 ws, "redact", name, f"Redacting {name}",
                 lambda h: collections.redact_collection(
                     ws, name, faces="Faces" in what, plates="Plates" in what, method=method or "blur",
-                    again=again, progress=h.progress,
+                    shape=shape, feather=feather, again=again, progress=h.progress,
                 ),
             )  # fmt: skip
             st.rerun()
@@ -145,6 +150,26 @@ def show_redact(ws, collection: Collection) -> None:
             with guard():
                 gone = collections.purge_originals(ws, name)
                 st.toast(f"{gone} originals deleted.")
+
+
+def _detectors(ws) -> None:
+    """Say what looks, how well it does, and offer the face model where it is not here yet."""
+    for said in shortcomings(default_detectors()):
+        st.warning(said.replace("with --fetch ", ""), icon=":material/visibility_off:")
+    with st.expander("What looks for faces and plates", icon=":material/image_search:"):
+        st.dataframe(
+            [{"detector": d.name, "finds": d.finds, "measured": d.figures, "licence": d.licence, "here": d.here}
+             for d in known_detectors()],
+            hide_index=True,
+        )  # fmt: skip
+        model = models.get(models.FACES)
+        if models.find(model.name) is None and st.button(
+            f"Fetch {model.name} ({model.bytes / 1e6:.1f} MB)", icon=":material/download:",
+            help=f"From {model.url}. It is used only if every byte is the one that was checked. Licence: {model.licence}.",
+        ):  # fmt: skip
+            with guard(), st.spinner("Fetching the face model …"):
+                models.fetch(model.name)
+                st.rerun()
 
 
 def show_files(ws, collection: Collection) -> None:
