@@ -13,7 +13,7 @@ from pathlib import Path
 from labeling.redaction.regions import Region, clip, padded, suppress
 from transforms.errors import SourceError
 
-MODEL = Path(__file__).parent / "models" / "plates.onnx"
+MODEL = Path(__file__).parent / "plates.onnx"
 STRIDES = (8, 16)
 _MOST = 300  # boxes of one look
 _local = threading.local()

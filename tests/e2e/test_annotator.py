@@ -330,5 +330,9 @@ def test_a_missed_face_is_drawn_in_the_review_and_hidden_in_the_copy(page, serve
     from labeling.pictures import read_picture
 
     assert not read_picture(copy).bgr[80:145, 105:195].any()
+    page.keyboard.press("y")  # the copy in place of the original
+    page.wait_for_function("() => document.activeElement")
+    page.locator('.tool[aria-pressed="true"][title^="See the redacted copy"]').wait_for()
+    assert "variant=redacted" in page.locator(".picture").get_attribute("src")
     page.keyboard.press("Enter")
     page.locator(".place", has_text="2 of 3").wait_for()

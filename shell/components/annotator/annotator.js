@@ -72,6 +72,7 @@ class Editor {
     this.hideButton = iconButton("eye", "Hide regions", "H", () => this.picture.toggleHidden());
     this.crossButton = iconButton("cross", "Crosshair", "C", () => this.picture.toggleCross());
     this.lightButton = iconButton("light", "Brightness and contrast", "", () => this.togglePopup(this.lightPanel), { "aria-haspopup": "true" });
+    this.copyButton = iconButton("blur", "See the redacted copy", "Y", () => this.toggleCopy());
     this.flagButton = iconButton("flag", "Flag this item", "F", () => this.toggleFlag());
     this.guideButton = iconButton("book", "Instructions", "I", () => this.toggleGuide());
     this.saveState = el("span", { class: "save", role: "status" });
@@ -83,7 +84,7 @@ class Editor {
     this.zoomGroup = el("div", { class: "group" },
       iconButton("minus", "Zoom out", "−", () => this.picture.zoomBy(1 / 1.25)), this.percent,
       iconButton("plus", "Zoom in", "+", () => this.picture.zoomBy(1.25)), iconButton("fit", "Fit", "0", () => this.picture.fit()));
-    this.viewGroup = el("div", { class: "group" }, this.hideButton, this.crossButton, this.lightButton);
+    this.viewGroup = el("div", { class: "group" }, this.hideButton, this.crossButton, this.lightButton, this.copyButton);
     this.bar = el("div", { class: "bar", role: "toolbar", "aria-label": "Annotator" },
       el("div", { class: "group" },
         iconButton("previous", "Previous", "P", () => this.go("previous")), iconButton("next", "Next", "N", () => this.go("next"))),
@@ -220,6 +221,8 @@ class Editor {
     this.doneButton.hidden = this.readOnly;
     this.returnButton.hidden = item.mode !== "review";
     this.flagButton.hidden = item.mode !== "label";
+    this.copyButton.hidden = !item.copy;
+    this.copyShown = false;
     this.guideButton.hidden = !item.workflow.instructions;
     this.root.dataset.status = item.status || "";
     this.root.dataset.mode = item.mode;
@@ -343,6 +346,23 @@ class Editor {
   stored(sent) {
     const known = documents.get(sent.key);
     if (known) known.base = plain(sent.document);
+    if (this.copyShown && sent.key === this.item.key) this.showCopy(); // it was just made anew
+  }
+
+  // Before and after: the redacted copy in place of the original, at the same zoom.
+  toggleCopy() {
+    if (!this.item.copy) return;
+    this.copyShown = !this.copyShown;
+    if (this.copyShown) this.showCopy();
+    else this.picture.image.src = this.item.image;
+    this.draw();
+    this.say(this.copyShown ? "The redacted copy" : "The original");
+  }
+
+  showCopy() {
+    const address = new URL(this.item.copy, document.baseURI);
+    address.searchParams.set("v", Date.now());
+    this.picture.image.src = address.href;
   }
 
   newId() {
@@ -719,7 +739,7 @@ class Editor {
       ["A, X", "accept, reject what a model proposes"], ["⇧A", "accept everything proposed"], ["J", "join to another region"], ["T", "text of the region"],
       ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z, Ctrl+Y", "redo"], ["Wheel, +, −", "zoom"], ["0, Z", "fit; zoom to the region"],
       ["Space+drag", "move the picture; middle button too"], ["N, P", "next, previous (also . , PgDn PgUp)"],
-      ["Enter", "done, next"], ["S", "skip, with a reason"], ["F", "flag"], ["H, C", "hide regions; crosshair"], ["I", "instructions"],
+      ["Enter", "done, next"], ["S", "skip, with a reason"], ["F", "flag"], ["H, C", "hide regions; crosshair"], ...(this.item.copy ? [["Y", "the redacted copy, the original"]] : []), ["I", "instructions"],
       ["Esc", "stop, let go, close"],
     ];
     const list = el("dl", {});
@@ -869,6 +889,7 @@ class Editor {
     this.hideButton.setAttribute("aria-pressed", this.picture.hidden);
     this.crossButton.setAttribute("aria-pressed", this.picture.crosshair);
     this.flagButton.setAttribute("aria-pressed", !!this.item.flagged);
+    this.copyButton.setAttribute("aria-pressed", !!this.copyShown);
     for (const button of this.toolbox.children) button.setAttribute("aria-pressed", String(button.dataset.tool === this.tool));
     this.root.dataset.tool = this.tool;
     this.hint.textContent = this.hintText();
@@ -950,7 +971,7 @@ const KEYS = {
   Delete: (v) => v.remove(), Backspace: (v) => v.remove(), Escape: (v) => v.escape(), Enter: (v) => v.go("done"),
   n: (v, e) => (e.shiftKey ? v.follow() : v.go("next")), ".": (v) => v.go("next"), PageDown: (v) => v.go("next"),
   p: (v) => v.go("previous"), ",": (v) => v.go("previous"), PageUp: (v) => v.go("previous"),
-  s: (v) => v.askSkip(), f: (v) => v.toggleFlag(), r: (v) => !v.readOnly && v.copyPrevious(), j: (v) => v.startJoining(), t: (v) => v.panels.focusText(),
+  y: (v) => v.toggleCopy(), s: (v) => v.askSkip(), f: (v) => v.toggleFlag(), r: (v) => !v.readOnly && v.copyPrevious(), j: (v) => v.startJoining(), t: (v) => v.panels.focusText(),
   a: (v, e) => !v.readOnly && (e.shiftKey ? v.acceptAll() : v.accept()), x: (v) => !v.readOnly && v.reject(),
   i: (v, e) => (e.shiftKey ? v.interpolate() : v.toggleGuide()), "/": (v) => v.panels.openSearch(), "?": (v) => v.toggleHelp(true),
 };
