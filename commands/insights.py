@@ -121,15 +121,31 @@ def bias(
 
 
 @user_errors
-def pii(ctx: typer.Context, data: DataArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Find personal data, column by column."""
-    from insights.pii import find
+def pii(
+    ctx: typer.Context,
+    data: DataArgument,
+    hide: Annotated[
+        str,
+        typer.Option("--hide", metavar="HOW", help="Steps to propose: mask, pseudonym, hash, remove or drop."),
+    ] = "mask",
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", metavar="FILE", help="Write the steps as a recipe that hides what was found."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find personal data, column by column, and propose the steps that hide it."""
+    from insights.pii import find, steps
 
     with opened_data(ctx, data) as (con, opened):
         for warning in opened.warnings:
             say(f"Warning: {warning}")
         found = find(con, opened.sql())
         name = opened.name
+    made = steps(found, hide)
+    if recipe:
+        _write_recipe(recipe, f"hide personal data of {name}", made)
 
     def words() -> str:
         rows = [
@@ -138,17 +154,27 @@ def pii(ctx: typer.Context, data: DataArgument, workspace: WorkspaceOption = Non
                 "type": e.type,
                 "share": f"{e.share:.1%}",
                 "confidence": e.confidence,
-                "told by": e.evidence,
+                "told by": e.evidence + (" (inside text)" if e.inside else ""),
             }
             for c in found.columns
             for e in c.entities
         ]
-        lines = (
-            [table(rows, ["column", "type", "share", "confidence", "told by"])] if rows else ["No personal data found."]
-        )
-        return "\n".join([*lines, *found.notes])
+        if not rows:
+            return "\n".join(["No personal data found.", *found.notes])
+        lines = [table(rows, ["column", "type", "share", "confidence", "told by"]), *found.notes, "", "To hide it:"]
+        lines += [f"  {s['transform']}: {', '.join(s['settings']['columns'])}" for s in made]
+        return "\n".join([*lines, *([f"Recipe: {recipe}"] if recipe else [])])
 
-    emit(ctx, {"name": name, **found.as_json()}, words)
+    emit(ctx, {"name": name, **found.as_json(), "steps": made}, words)
+
+
+def _write_recipe(path: Path, name: str, steps: list[dict]) -> None:
+    from transforms.recipe import Recipe
+
+    made = Recipe(name=name)
+    for step in steps:
+        made = made.add(step["transform"], step["settings"])
+    made.save(path)
 
 
 @contextmanager

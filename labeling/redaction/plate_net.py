@@ -32,7 +32,7 @@ class PlateNetDetector:
     model: str = str(MODEL)
     name: str = "plate_net"
     kind: str = "plate"
-    sides: tuple[int, ...] = (640, 1280)
+    sides: tuple[int, ...] = (320, 640, 1280)
     least_score: float = 0.5
     pad: float = 0.15
 

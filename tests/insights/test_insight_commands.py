@@ -71,6 +71,16 @@ def test_pii(run, pay):
     assert (mail["type"], mail["share"], mail["confidence"]) == ("EMAIL", 1.0, 0.99)
 
 
+def test_pii_proposes_steps_that_run(run, pay, tmp_path):
+    recipe, out = tmp_path / "hide.json", tmp_path / "out.csv"
+    found = json.loads(run("pii", pay, "--hide", "remove", "--recipe", recipe, "--json").stdout)
+    assert found["steps"] == [{"transform": "privacy.null_out", "settings": {"columns": ["age", "mail"]}}]
+    assert run("run", recipe, "--input", pay, "--output", out).exit_code == 0
+    assert out.read_text().splitlines()[1] == "m,true,true,,"
+    wrong = run("pii", pay, "--hide", "burn")
+    assert wrong.exit_code == 1 and "There is no way 'burn' to hide personal data." in wrong.output
+
+
 def test_text_output(run, pay):
     assert (
         "33.3 points less often" in run("bias", pay, "--label", "paid", "--positive", "yes", "--facet", "sex=f").stdout
