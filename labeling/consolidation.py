@@ -26,6 +26,7 @@ def consolidate(
     *,
     method: str = "auto",
     gold: dict[int, dict] | None = None,
+    groups: dict[int, list[Answer]] | None = None,
 ) -> dict[int, dict]:
     """Return `{image id: consolidated document}` for every image that a person answered.
 
@@ -37,6 +38,7 @@ def consolidate(
         method: how classes are decided, see `labeling.consensus.votes`.
         gold: `{image id: document}` known to be right, on which confidence is calibrated; by default the collection's
             gold items, which then are their own result.
+        groups: people's current answers, where they are at hand.
 
     Returns:
         Documents whose regions carry `score` (confidence) and `extra.consensus` {people, agreed, disagreed, method,
@@ -45,7 +47,7 @@ def consolidate(
     """
     if method not in METHODS:
         raise InputError(f"{method!r} is not a way to consolidate.", hint=f"Use one of {', '.join(METHODS)}.")
-    groups = current_documents(ws, name, kind="person")
+    groups = current_documents(ws, name, kind="person") if groups is None else groups
     sizes = {image.id: (image.width or 0, image.height or 0) for image in list_images(ws, name)}
     extent = max((max(sizes.get(i, (0, 0))) for i in groups), default=0)
     known = gold_documents(ws, name) if gold is None else {}

@@ -264,15 +264,6 @@ def _checked_relations(relations, ids: set) -> list[dict]:
     return out
 
 
-def upgraded(document: dict) -> dict:
-    """Return a document of the first format (`boxes` only) in today's."""
-    if "boxes" not in document:
-        return document
-    rest = {name: value for name, value in document.items() if name != "boxes"}
-    regions = [{"id": b["id"], "shape": "box", **{k: v for k, v in b.items() if k != "id"}} for b in document["boxes"]]
-    return {"regions": regions, "classes": rest.pop("classes", []), **rest}
-
-
 def class_list(names, known: list[dict] = ()) -> list[dict]:
     """Return `[{name, color, hotkey}]`: the known classes, then new ones with the next colour and free key.
 

@@ -44,7 +44,7 @@ def add_items(ws, name: str, kind: str, items: Iterable[tuple[str, dict]]) -> Ad
         position = session.scalar(select(func.coalesce(func.max(LabelImage.position), 0)).where(mine))
         rows = []
         for title, data in ready:
-            digest = hashlib.sha256(json.dumps([kind, data], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+            digest = content_digest(kind, data)
             if digest in by_hash:
                 added.duplicates.append((title, by_hash[digest]))
                 continue
@@ -72,6 +72,11 @@ def add_items(ws, name: str, kind: str, items: Iterable[tuple[str, dict]]) -> Ad
     if added.added:
         ws.audit.record("collection.add_items", collection.name, {"items": len(added.added), "kind": kind})
     return added
+
+
+def content_digest(kind: str, data: dict) -> str:
+    """Return what items that are no pictures are told apart by."""
+    return hashlib.sha256(json.dumps([kind, data], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _checked(kind: str, data: dict, title: str) -> dict:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
 from labeling.annotations import current_documents
-from labeling.collections import get_collection, list_images
+from labeling.collections import get_collection
 from labeling.consensus.boxes import LEAST_ALIKE
 from labeling.consolidation import consolidate
-from labeling.documents import is_empty
-from labeling.shapes import bounds
+from labeling.releases import label_rows
 from transforms.errors import Conflict, InputError
 from workspace.schema.base import now
 from workspace.schema.labels import LabelSet
+
+# column: what it is called in label rows, and its type
+_COLUMNS = {
+    "file": ("name", "string"), "width": ("width", "int32"), "height": ("height", "int32"), "kind": ("kind", "string"),
+    "label": ("label", "string"), "x": ("x", "float64"), "y": ("y", "float64"), "w": ("w", "float64"),
+    "h": ("h", "float64"), "score": ("score", "float64"), "annotators": ("annotators", "int32"),
+    "text": ("text", "string"), "geometry": ("geometry", "string"),
+}  # fmt: skip
 
 
 def write_label_set(
@@ -40,45 +45,16 @@ def write_label_set(
     if (quorum is not None and not 0 < quorum <= 1) or not 0 < least_iou <= 1:
         raise InputError("Quorum and IoU are shares above 0 and at most 1.")
     collection = get_collection(ws, name)
-    documents = consolidate(ws, name, least_iou, quorum, method=method, gold=gold)
+    answers = current_documents(ws, name, kind="person")
+    documents = consolidate(ws, name, least_iou, quorum, method=method, gold=gold, groups=answers)
     if not documents:
         raise Conflict(f"Nobody has labelled an image of {name!r} yet.", hint="Label some images first.")
-    answers = current_documents(ws, name, kind="person")
-    rows = []
-    for image in list_images(ws, name):
-        if image.id not in documents:
-            continue
-        base = {"file": image.file_name, "width": image.width, "height": image.height}
-        base["annotators"] = len(answers[image.id])
-        document = documents[image.id]
-        about = document.get("extra", {}).get("consensus", {})
-        rows += [base | _region_row(region) for region in document["regions"]]
-        for label in document["classes"]:
-            sure = about.get("classes", {}).get(label, {}).get("confidence")
-            rows.append(base | {"kind": "class", "label": label, "score": 1.0 if sure is None else sure})
-        for label, value in document.get("fields", {}).items():
-            sure = about.get("fields", {}).get(label, {}).get("confidence")
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            rows.append(base | {"kind": "field", "label": label, "score": 1.0 if sure is None else sure, "text": text})
-        if is_empty(document):
-            rows.append(base | {"kind": "none"})
-    floats = ("x", "y", "w", "h", "score")
-    schema = pa.schema(
-        [
-            ("file", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("kind", pa.string()),
-            ("label", pa.string()),
-        ]
-        + [(n, pa.float64()) for n in floats]
-        + [("annotators", pa.int32()), ("text", pa.string()), ("geometry", pa.string())]
-    )
-    columns = {
-        f.name: [float(r[f.name]) if f.name in floats and r.get(f.name) is not None else r.get(f.name) for r in rows]
-        for f in schema
-    }
-    table = pa.table(columns, schema=schema)
+    rows = label_rows(ws, collection.id, {i: (d, len(answers[i])) for i, d in documents.items()})
+    for row in rows:
+        if row["kind"] == "box" and not row.get("rotation"):
+            row["geometry"] = None  # x, y, w and h say it all
+    schema = pa.schema([(name, getattr(pa, kind)()) for name, (_, kind) in _COLUMNS.items()])
+    table = pa.table([[row.get(source) for row in rows] for source, _ in _COLUMNS.values()], schema=schema)
     revisions = {str(i): {a.annotator: a.revision for a in group} for i, group in sorted(answers.items())}
     detail = {"regions": "median of clusters", "classes": method, "least_iou": least_iou, "quorum": quorum or "learnt"}
     version = ws.datasets.write(
@@ -101,18 +77,3 @@ def write_label_set(
     ws.lineage.add("collection", collection.name, "dataset", ref, "consolidate")
     ws.audit.record("collection.consolidate", collection.name, {"dataset": ref, "rows": len(rows)})
     return version
-
-
-def _region_row(region: dict) -> dict:
-    row = {
-        "kind": region["shape"],
-        "label": region["label"],
-        "score": region.get("score", 1.0),
-        "text": region.get("text"),
-    }
-    if region["shape"] != "span":
-        row |= dict(zip("xywh", map(float, bounds(region)), strict=True))
-    if region["shape"] != "box" or region.get("rotation"):
-        names = ("points", "x", "y", "w", "h", "rx", "ry", "rotation", "rle", "start", "end")
-        row["geometry"] = json.dumps({n: region[n] for n in names if n in region}, separators=(",", ":"))
-    return row

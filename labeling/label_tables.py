@@ -6,21 +6,17 @@ can reach nothing else: no file, no network, no setting.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from labeling.annotations import Answer, current_documents
-from labeling.collections import get_collection, list_images
-from labeling.consolidation import consolidate_documents
+from labeling.annotations import current_documents
+from labeling.collections import get_collection
 from labeling.desk import FLAG
 from labeling.gold import gold_documents
+from labeling.settled import Settled, settled
 from labeling.shapes import area, bounds
 from workspace.schema.labels import LabelAnnotator, LabelAssignment, LabelComment, LabelImage, LabelTask
 
@@ -52,83 +48,6 @@ COLUMNS: dict[str, dict[str, str]] = {
     | {"confidence": "float64", "people": "int64", "disagreed": "names"},
     "agreement": {"item": "int64", "people": "int64", "agreement": "float64"},
 }  # fmt: skip
-
-
-_KEEP = 4  # collections whose consolidation is kept: for thousands of items it takes seconds
-_KNOWN: OrderedDict[tuple, tuple[str, dict]] = OrderedDict()
-_LOCK = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The one document that holds for an item now. `source` is gold, people or model."""
-
-    document: dict
-    source: str
-    people: int
-
-
-def settled(
-    ws, name: str | int, *, method: str = "auto", proposals: bool = False, groups: dict[int, list[Answer]] | None = None
-) -> dict[int, Settled]:
-    """Return `{image id: Settled}`: gold where it is known, else what people's answers come to, else a model's.
-
-    Args:
-        method: how classes are decided, see `labeling.consensus.votes`; confidence is calibrated on the gold items.
-        proposals: take models' answers too that nobody admitted; otherwise only certified ones.
-        groups: the current answers, where they are at hand.
-
-    The documents are kept for the next call with the same answers; they are not to be changed.
-    """
-    from labeling.formats.ground_truth import CONSOLIDATED, PEOPLE
-    from labeling.transfer import _one
-
-    collection = get_collection(ws, name, counts=False)
-    groups = current_documents(ws, collection.id) if groups is None else groups
-    gold = gold_documents(ws, collection.id)
-    extent = max((max(i.width or 0, i.height or 0) for i in list_images(ws, collection.id)), default=0)
-    people = {i: [a for a in group if a.kind == "person"] for i, group in groups.items()}
-    people = {i: group for i, group in people.items() if group}
-    key = (str(ws.root), collection.id, collection.created_at, method)
-    made = _consolidated(key, people, method, gold, extent) if people else {}
-    out = {}
-    for item, group in groups.items():
-        mine = people.get(item, [])
-        if any(a.annotator in (CONSOLIDATED, PEOPLE) for a in group) and (held := _one(group, None)):
-            out[item] = Settled(held[0].document, "people", max(1, len(mine)))  # what a Ground Truth job came to
-        elif mine:
-            out[item] = Settled(made[item], "people", len(mine))
-        elif found := _models(group, proposals):
-            out[item] = Settled(found.document, "model", 0)
-    for item, document in gold.items():
-        out[item] = Settled(document, "gold", len(people.get(item, [])))
-    return dict(sorted(out.items()))
-
-
-def _consolidated(key: tuple, people: dict[int, list[Answer]], method: str, gold: dict, extent: float) -> dict:
-    """Consolidate, or give the result again that the same answers came to."""
-    state = _digest([(a.image_id, a.annotator, a.revision) for g in people.values() for a in g], gold, extent)
-    known = _KNOWN.get(key)
-    if known is not None and known[0] == state:
-        return known[1]
-    made = consolidate_documents(people, method=method, gold=gold or None, extent=extent)
-    with _LOCK:  # pages and runs are threads of one process
-        _KNOWN[key] = (state, made)
-        _KNOWN.move_to_end(key)
-        while len(_KNOWN) > _KEEP:
-            _KNOWN.popitem(last=False)
-    return made
-
-
-def _digest(*parts) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _models(group: list[Answer], proposals: bool) -> Answer | None:
-    from labeling.transfer import _is_admitted
-
-    found = [a for a in group if a.kind == "model" and (proposals or _is_admitted(a))]
-    return max(found, key=lambda a: (_is_admitted(a), a.at is not None and a.at.timestamp()), default=None)
 
 
 def label_connection(ws, name: str | int, tables: Iterable[str] | None = None) -> DuckDBPyConnection:

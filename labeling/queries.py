@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import func, select, update
 
 from labeling.collections import Collection, get_collection
-from labeling.label_tables import COLUMNS, label_connection, settled
+from labeling.label_tables import COLUMNS, label_connection
+from labeling.settled import settled
 from transforms.errors import AppError, Conflict, InputError
 from workspace.schema.base import now
 from workspace.schema.labels import LabelAnnotation, LabelCollection, LabelImage, LabelTask

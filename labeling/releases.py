@@ -21,8 +21,9 @@ from labeling.annotations import current_documents
 from labeling.collections import get_collection, list_images, write_once
 from labeling.documents import is_empty
 from labeling.gold import gold_documents
-from labeling.label_tables import Settled, as_text, region_row, settled
+from labeling.label_tables import as_text, region_row
 from labeling.scoring import matched
+from labeling.settled import Settled, settled
 from transforms.errors import Conflict, InputError, NotFound, SourceError
 from workspace.audit import who
 from workspace.schema.base import now

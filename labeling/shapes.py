@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from labeling.boxes import iou
 from transforms.errors import InputError
 
 AREAL = ("box", "polygon", "ellipse", "mask")
@@ -178,14 +179,12 @@ def overlap(a: dict, b: dict) -> float:
     """
     if a["shape"] not in AREAL or b["shape"] not in AREAL:
         return 0.0
+    if all(r["shape"] == "box" and not r.get("rotation") for r in (a, b)):
+        return iou(a, b)
     ax, ay, aw, ah = bounds(a)
     bx, by, bw, bh = bounds(b)
-    wide, high = min(ax + aw, bx + bw) - max(ax, bx), min(ay + ah, by + bh) - max(ay, by)
-    if wide <= 0 or high <= 0:
+    if min(ax + aw, bx + bw) <= max(ax, bx) or min(ay + ah, by + bh) <= max(ay, by):
         return 0.0
-    if all(r["shape"] == "box" and not r.get("rotation") for r in (a, b)):
-        both = wide * high
-        return both / (aw * ah + bw * bh - both)
     if "mask" in (a["shape"], b["shape"]):
         left, top = math.floor(min(ax, bx)), math.floor(min(ay, by))
         width, height = math.ceil(max(ax + aw, bx + bw)) - left, math.ceil(max(ay + ah, by + bh)) - top

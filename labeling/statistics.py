@@ -11,7 +11,8 @@ from collections.abc import Callable
 from labeling.annotations import current_documents
 from labeling.collections import get_collection, list_images
 from labeling.documents import boxes
-from labeling.label_tables import label_connection, settled
+from labeling.label_tables import label_connection
+from labeling.settled import settled
 from labeling.suggest import stats
 from transforms.errors import InputError
 

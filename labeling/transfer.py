@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from labeling.annotations import Answer, current_documents, save, set_status
+from labeling.annotations import current_documents, save, set_status
 from labeling.collections import (
     Collection,
     add_classes,
@@ -22,15 +20,16 @@ from labeling.collections import (
     list_collections,
     list_images,
 )
-from labeling.consolidation import consolidate, consolidate_answers
 from labeling.documents import checked, class_list
 from labeling.formats import FORMATS, format_module, read_labels
 from labeling.formats.archives import Part, files_beside, inside, read_files, write_zip, zip_bytes
-from labeling.formats.ground_truth import CONSOLIDATED, MACHINE, PEOPLE
+from labeling.formats.ground_truth import CONSOLIDATED, PEOPLE
 from labeling.formats.label_studio_config import label_config
 from labeling.formats.model import FileAnswer, FileImage, LabelFile, Options
+from labeling.items import content_digest
 from labeling.pictures import PICTURE_SUFFIXES, read_picture
 from labeling.redaction.run import write_bytes
+from labeling.settled import consolidated, holding
 from labeling.workflow import workflow_of
 from transforms.errors import InputError, NotFound, SourceError
 from workspace.schema.base import now
@@ -291,12 +290,13 @@ def collect(ws, name: str, *, one: bool, annotator: str | None = None) -> LabelF
             raise NotFound.named("annotator", annotator, sorted(names))
         groups = {i: [a for a in g if a.annotator == annotator] for i, g in groups.items()}
     labels = LabelFile(collection.name, collection.classes, collection.image_classes, extra=collection.extra)
-    several = one and annotator is None and any(sum(a.kind == "person" for a in g) > 1 for g in groups.values())
-    agreed = consolidate(ws, collection.id) if several else {}  # learns from all items, so it is made once
+    people = {i: mine for i, g in groups.items() if (mine := [a for a in g if a.kind == "person"])}
+    several = one and annotator is None and any(len(mine) > 1 for mine in people.values())
+    agreed = consolidated(ws, collection, people) if several else {}  # learns from all items, so it is made once
     for image in list_images(ws, collection.id):
         group = groups.get(image.id, [])
         if one and annotator is None:
-            group = _one(group, agreed.get(image.id))
+            group = holding(group, agreed.get(image.id))
         source = image.source if "://" in image.source else ""  # paths on this machine do not belong into a file
         answers = [FileAnswer(a.document, a.annotator, a.kind, a.at) for a in group]
         labels.images.append(
@@ -313,34 +313,6 @@ def collect(ws, name: str, *, one: bool, annotator: str | None = None) -> LabelF
             )  # fmt: skip
         )
     return labels
-
-
-def _one(group: list[Answer], agreed: dict | None) -> list[Answer]:
-    """Return the one answer for an item, or none.
-
-    The answer that a Ground Truth job came to holds until a person answers later; else people are consolidated. A
-    model's proposal that no person has looked at is not a label, unless a certified pass or a Ground Truth job
-    admitted it.
-    """
-    held = next((a for a in group if a.annotator in (CONSOLIDATED, PEOPLE)), None)
-    people = [a for a in group if a.kind == "person" and a is not held]
-    if held is not None:
-        later = [a for a in people if a.at and held.at and a.at > held.at]
-        if not later:
-            return [held]
-        people = people if held.annotator == CONSOLIDATED else later
-    if not people:
-        return [a for a in group if a.kind == "model" and _is_admitted(a)][:1]
-    if len(people) < 2:
-        return people
-    newest = max((a.at for a in people if a.at), default=None)
-    whole = agreed if held is None and agreed is not None else consolidate_answers(people)
-    return [Answer(people[0].image_id, "", "person", 0, whole, newest)]
-
-
-def _is_admitted(answer: Answer) -> bool:
-    extra = answer.document.get("extra") or {}
-    return answer.annotator == MACHINE or bool((extra.get("auto") or {}).get("certified"))
 
 
 # -- items ----------------------------------------------------------------------------------------------------------
@@ -379,15 +351,10 @@ def _add_item(ws, collection_id: int, entry: FileImage, finder: _Finder) -> int:
         name, n = str(path.with_name(f"{path.stem}-{n}{path.suffix}")), n + 1
     image_id = add_reference(ws, collection_id, name, entry.width, entry.height, entry.source, entry.extra)
     if entry.kind != "image":
-        digest = content_digest(entry)
+        digest = content_digest(entry.kind, entry.data)
         _set_item(ws, image_id, entry, None if finder.has_content(digest) else digest)
     finder.add(entry, image_id, name)
     return image_id
-
-
-def content_digest(entry: FileImage) -> str:
-    """Return what `labeling.items` tells items by that are no pictures."""
-    return hashlib.sha256(json.dumps([entry.kind, entry.data], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _set_item(ws, image_id: int, entry: FileImage, digest: str | None) -> None:
@@ -422,13 +389,12 @@ class _Finder:
             if image.sha256 and image.kind == "image":
                 self._pixels.add(image.id)
             elif image.kind != "image":
-                same = FileImage(image.file_name, 0, 0, kind=image.kind, data=image.data)
-                self._by.setdefault(("content", content_digest(same)), []).append(image.id)
+                self._by.setdefault(("content", content_digest(image.kind, image.data)), []).append(image.id)
 
     def add(self, entry: FileImage, image_id: int, name: str) -> None:
         self._know(image_id, name, entry.source, entry.width, entry.height)
         if entry.kind != "image":
-            self._by.setdefault(("content", content_digest(entry)), []).append(image_id)
+            self._by.setdefault(("content", content_digest(entry.kind, entry.data)), []).append(image_id)
         self._given.add(image_id)
 
     def _know(self, image_id: int, file_name: str, source: str, width: int, height: int) -> None:
@@ -441,7 +407,7 @@ class _Finder:
 
     def find(self, entry: FileImage) -> int | None:
         if entry.kind != "image":
-            return self._give(self._by.get(("content", content_digest(entry)), []))
+            return self._give(self._by.get(("content", content_digest(entry.kind, entry.data)), []))
         if entry.source and (found := self._give(self._by.get(("source", entry.source), []))) is not None:
             return found
         for key in (("path", entry.file_name), ("name", PurePosixPath(entry.file_name).name)):

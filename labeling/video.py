@@ -17,8 +17,8 @@ from statistics import median
 
 from labeling.annotations import current_documents
 from labeling.collections import Collection, ImageInfo, get_collection, image_file, list_images
-from labeling.label_tables import settled
 from labeling.pictures import open_clip, read_picture
+from labeling.settled import settled
 from labeling.shapes import bounds, mask_array, outline
 from labeling.tracking import between_two, frame_of
 from labeling.workflow import workflow_of

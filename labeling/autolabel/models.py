@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from labeling.autolabel.features import collection_features, text_features
 from labeling.collections import image_path
-from labeling.documents import boxes, number
+from labeling.documents import number
 from labeling.pictures import read_picture
 from transforms.errors import InputError
 
@@ -127,27 +127,17 @@ def agrees(guess: dict, answer: dict, overlap: float = 0.5) -> bool:
     """
     if set(guess["classes"]) != set(answer["classes"]) or len(guess["regions"]) != len(answer["regions"]):
         return False
-    if not guess["regions"]:
-        return True
-    from labeling.boxes import match
+    from labeling.boxes import best_pairs
+    from labeling.shapes import AREAL
     from labeling.shapes import overlap as shape_overlap
 
-    left, right = guess["regions"], answer["regions"]
-    if len(boxes(guess)) == len(boxes(answer)) == len(left) and not any(r.get("rotation") for r in [*left, *right]):
-        return len(match(left, right, overlap)) == len(left)
-    pairs = sorted(
-        ((shape_overlap(a, b), i, j) for i, a in enumerate(left) for j, b in enumerate(right)
-         if a["label"] == b["label"] and a["shape"] in AREAS and b["shape"] in AREAS), reverse=True
-    )  # fmt: skip
-    used_left, used_right = set(), set()
-    for found, i, j in pairs:
-        if found >= overlap and i not in used_left and j not in used_right:
-            used_left.add(i)
-            used_right.add(j)
-    return len(used_left) == len(left)
-
-
-AREAS = ("box", "polygon", "ellipse", "mask")
+    scored = [
+        (shape_overlap(a, b), i, j)
+        for i, a in enumerate(guess["regions"])
+        for j, b in enumerate(answer["regions"])
+        if a["label"] == b["label"] and a["shape"] in AREAL and b["shape"] in AREAL
+    ]
+    return len(best_pairs(scored, overlap)) == len(guess["regions"])
 
 
 def confirmed(guess: dict, answers: list[dict], overlap: float = 0.5) -> bool:

@@ -31,11 +31,11 @@ from labeling.collections import (
 from labeling.documents import is_empty
 from labeling.formats.label_studio import parse_config, read_tasks, write_tasks
 from labeling.formats.model import FileAnswer, FileImage, LabelFile
-from labeling.items import add_items
+from labeling.items import add_items, content_digest
 from labeling.label_studio.client import Client, TokenRefused
 from labeling.label_studio.interface import Interface, interface_of
 from labeling.pictures import MAX_BYTES
-from labeling.transfer import check_item, collect, content_digest
+from labeling.transfer import check_item, collect
 from labeling.workflow import workflow_of
 from transforms.errors import AppError, Conflict, InputError, NotFound, SourceError, Unavailable
 from workspace.schema.labels import LabelAnnotator, LabelCollection, LabelImage
@@ -785,7 +785,7 @@ class _Run:
             except InputError:  # one of them is none: each alone
                 for title, data in part:
                     self._guarded(title, add_items, self.ws, self.collection.name, kind, [(title, data)])
-        return {id(e): content_digest(e) for _, e in new}
+        return {id(e): content_digest(e.kind, e.data) for _, e in new}
 
     # -- what is kept -------------------------------------------------------------------------------------------------
 

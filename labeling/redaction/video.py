@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from labeling.pictures import Clip, open_clip
@@ -28,12 +28,6 @@ COVER = 5  # frames before its first and after its last sight in which a region 
 LOOKS_PER_SECOND = 6.0  # of film
 SMALL = 480  # long side of the copies that flow is computed on
 GROW = 0.04  # of the region, for every frame that it is only followed
-
-
-@dataclass(frozen=True)
-class _Found:
-    frame: int
-    regions: list[Region]
 
 
 def redact_video(
