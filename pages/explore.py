@@ -1,21 +1,16 @@
-"""Explore: ask a table questions. Charts of all rows, a quality report with fixes, and a look for personal data."""
+"""Explore: charts of all rows."""
 
 from __future__ import annotations
 
-import json
-from collections import OrderedDict
-
 import streamlit as st
 
-from insights import charts, pii, report
+from insights import charts
 from insights.charts import NEEDS, ChartSpec
-from insights.profile import Profile, kind_of, profile
-from shell.state import state
-from shell.widgets import count, empty, guard, header, md, run_status, workspace
+from shell.dataset_picker import choose_version, column_kinds
+from shell.widgets import guard, header, md
 from workspace.datasets import DatasetVersion
-from workspace.sql import connect, connection
+from workspace.sql import connection
 
-CHART, QUALITY, PERSONAL = "Chart", "Quality report", "Personal data"
 KINDS = {"histogram": "Histogram", "bar": "Bars", "line": "Line", "scatter": "Scatter", "box": "Boxes"}
 NUMBER, TIME, TEXT, BOOL = "number", "time", "text", "bool"
 X_KINDS = {
@@ -26,56 +21,14 @@ X_KINDS = {
     "box": (TEXT, BOOL, NUMBER, TIME),
 }
 Y_KINDS = {"bar": (NUMBER,), "line": (NUMBER,), "scatter": (NUMBER, TIME), "box": (NUMBER,)}
-COLOUR = {"high": "red", "medium": "orange", "low": "blue"}
-IN_BACKGROUND = 4_000_000  # cells; a larger table is profiled as a run, with progress and cancel
-KEPT_PROFILES = 16
-PURPOSE = "profile"
 
 
 def main() -> None:
-    header("Explore", "Ask the table questions. Every chart and figure is computed from all rows.")
+    header("Explore", "Ask the table questions. Every chart is computed from all rows.")
     with guard():
-        found = workspace().datasets.list()
-        if not found:
-            if empty(
-                "No data to explore yet",
-                "Here you draw charts of a dataset, read its quality report with a fix for each finding, and see which "
-                "columns hold personal data. Import a table first, or take the sample data on the Data page.",
-                icon=":material/bar_chart:", action="Go to Data", key="explore",
-            ):  # fmt: skip
-                st.switch_page("../pages/data.py")
-            return
-        version = choose(found)
-        view = st.segmented_control(
-            "View", [CHART, QUALITY, PERSONAL], default=CHART, key="explore_view", label_visibility="collapsed"
-        )
-        if view == QUALITY:
-            quality_view(version)
-        elif view == PERSONAL:
-            personal_view(version)
-        else:
+        version = choose_version("explore", "Here you draw charts of a dataset.", ":material/bar_chart:")
+        if version is not None:
             chart_view(version)
-
-
-def choose(found: list[DatasetVersion]) -> DatasetVersion:
-    names = [version.name for version in found]
-    if st.session_state.get("explore_dataset") not in names:
-        st.session_state["explore_dataset"] = state().dataset if state().dataset in names else names[0]
-    left, right = st.columns([4, 1])
-    name = left.selectbox("Dataset", names, key="explore_dataset")
-    state().dataset = name
-    versions = {version.version: version for version in workspace().datasets.versions(name)}
-    return versions[right.selectbox("Version", list(versions), key=f"explore_version_{name}")]
-
-
-# ---------------------------------------------------------------- charts
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def column_kinds(content_hash: str, _version: DatasetVersion) -> dict[str, str]:
-    with connection() as con:
-        relation = _version.relation(con)
-        return {name: kind_of(str(dtype)) for name, dtype in zip(relation.columns, relation.types, strict=True)}
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting all rows …")
@@ -185,170 +138,6 @@ def downloads(data: charts.ChartData, name: str) -> None:
         st.download_button(
             label, make, f"{name}.{suffix}", mime, on_click="ignore", width="stretch", key=f"download_{suffix}"
         )
-
-
-# ---------------------------------------------------------------- quality
-
-
-@st.cache_resource(show_spinner=False)
-def kept_profiles() -> OrderedDict[str, Profile]:
-    """Profiles by content hash, newest last."""
-    return OrderedDict()
-
-
-def keep(content_hash: str, found: Profile) -> Profile:
-    kept = kept_profiles()
-    kept[content_hash] = found
-    while len(kept) > KEPT_PROFILES:
-        kept.popitem(last=False)
-    return found
-
-
-def profile_of(version: DatasetVersion) -> Profile | None:
-    """Return the profile: kept, made now, or (of a large table) by a run that is shown; None while it runs."""
-    content = version.content_hash
-    if content in kept_profiles():
-        return kept_profiles()[content]
-    if version.rows * len(version.columns) <= IN_BACKGROUND:
-        with st.spinner("Looking at all rows …"), connection() as con:
-            return keep(content, profile(version.sql(), con))
-    purpose = f"{PURPOSE} {content}"
-    if purpose not in state().runs:
-        st.write(
-            f"This table has {version.rows:,} rows and {len(version.columns):,} columns: the report takes a while."
-        )
-        if st.button("Make the quality report", type="primary", icon=":material/fact_check:"):
-            state().runs[purpose] = (
-                workspace()
-                .runs.start(PURPOSE, f"Profile {version.ref}", lambda handle: profile_run(handle, version))
-                .id
-            )
-            st.rerun()
-        return None
-    run_status(state().runs[purpose], on_done=lambda run: state().runs.pop(purpose, None), key="profile")
-    return kept_profiles().get(content)
-
-
-def profile_run(handle, version: DatasetVersion) -> dict:
-    con = connect()
-    try:
-        handle.on_cancel(con.interrupt)
-        found = keep(version.content_hash, profile(version.sql(), con, on_progress=handle.progress))
-        return {"dataset": version.ref, "warnings": len(found.warnings)}
-    finally:
-        con.close()
-
-
-def quality_view(version: DatasetVersion) -> None:
-    found = profile_of(version)
-    if found is None:
-        return
-    cells = found.rows * len(found.columns)
-    missing = sum(c.missing for c in found.columns)
-    facts = st.columns(5)
-    facts[0].metric("Rows", count(found.rows))
-    facts[1].metric("Columns", count(len(found.columns)))
-    facts[2].metric("Missing values", f"{missing / cells:.1%}" if cells else "–")
-    facts[3].metric("Duplicate rows", count(found.duplicate_rows))
-    facts[4].metric("Warnings", count(len(found.warnings)))
-    warnings_list(version, found)
-    columns_table(found)
-    if found.correlations:
-        with st.expander("Correlations", icon=":material/grid_on:"):
-            st.dataframe(found.correlations, hide_index=True, column_config={
-                "a": "Column", "b": "Other column", "r": st.column_config.NumberColumn("Pearson r", format="%.3f")})  # fmt: skip
-    for note in found.notes:
-        st.caption(md(note))
-    left, right, _ = st.columns([1, 1, 1.2])
-    left.download_button("Report (HTML)", lambda: report.to_html(found, version.ref), f"{version.name}-profile.html", "text/html",
-                         on_click="ignore", icon=":material/download:", width="stretch")  # fmt: skip
-    right.download_button("Report (JSON)", lambda: json.dumps(found.as_json(), ensure_ascii=False), f"{version.name}-profile.json", "application/json",
-                          on_click="ignore", icon=":material/download:", width="stretch")  # fmt: skip
-
-
-def warnings_list(version: DatasetVersion, found: Profile) -> None:
-    st.subheader("Warnings", anchor=False)
-    if not found.warnings:
-        st.success("Nothing looks wrong by our rules.", icon=":material/check_circle:")
-        return
-    with st.container(height=min(380, 70 + 62 * len(found.warnings)), border=True):
-        for place, warning in enumerate(found.warnings):
-            level, words, button = st.columns([0.9, 4.4, 2.4], vertical_alignment="center")
-            level.badge(warning["severity"], color=COLOUR[warning["severity"]])
-            words.markdown(f"**{md(warning['column'] or 'Whole table')}** · {md(warning['message'])}")
-            if warning["fix"] and button.button(report.fix_label(warning["fix"]), key=f"fix_{place}", icon=":material/add:", width="stretch",
-                                                help="Add this fix to a recipe"):  # fmt: skip
-                state().extra["pending_step"] = warning["fix"]
-                state().dataset = version.name
-                st.switch_page("../pages/prepare.py")
-
-
-def columns_table(found: Profile) -> None:
-    st.subheader("Columns", anchor=False)
-    rows = [
-        {"Column": c.name, "Type": c.type, "Spread": [b["count"] for b in c.histogram] or [t["count"] for t in c.top], "Missing": c.missing_share,
-         "Distinct": c.distinct, "Smallest": report.said(c.min), "Median": report.said(c.quantiles.get("0.5")), "Mean": c.mean, "Largest": report.said(c.max)}
-        for c in found.columns
-    ]  # fmt: skip
-    st.dataframe(rows, hide_index=True, height=min(520, 40 + 36 * len(rows)), column_config={
-        "Spread": st.column_config.BarChartColumn("Spread", help="Histogram of numbers and dates; counts of the most frequent values otherwise"),
-        "Missing": st.column_config.ProgressColumn("Missing", format="percent", min_value=0, max_value=1),
-        "Distinct": st.column_config.NumberColumn("Distinct", format="localized"),
-        "Mean": st.column_config.NumberColumn("Mean", format="%.4g"),
-    })  # fmt: skip
-    name = st.selectbox(
-        "Look closer at", [c.name for c in found.columns], index=None, placeholder="a column", key="explore_closer"
-    )
-    if name:
-        closer(found.column(name))
-
-
-def closer(c) -> None:
-    facts, top = st.columns(2)
-    named = {"Missing": c.missing, "Distinct": c.distinct, "Standard deviation": c.std, "Skewness": c.skewness, "Excess kurtosis": c.kurtosis,
-             "Zeros": c.zeros, "Negative": c.negative, "Infinite": c.infinite, "Outliers": c.outliers, "Shortest": c.length_min, "Longest": c.length_max,
-             "Empty": c.empty, "White space only": c.white_space, "Padded": c.padded,
-             **{f"Quantile {float(q):.0%}": v for q, v in c.quantiles.items()}}  # fmt: skip
-    facts.dataframe([{"Fact": k, "Value": report.said(v)} for k, v in named.items() if v is not None], hide_index=True)
-    if c.top:
-        top.dataframe([{"Value": str(t["value"]), "Rows": t["count"]} for t in c.top], hide_index=True)
-
-
-# ---------------------------------------------------------------- personal data
-
-
-@st.cache_data(max_entries=32, show_spinner="Looking at every value …")
-def personal_data(content_hash: str, _version: DatasetVersion) -> pii.PiiReport:
-    with connection() as con:
-        return pii.find(con, _version.sql())
-
-
-def personal_view(version: DatasetVersion) -> None:
-    asked = f"explore_pii_{version.content_hash}"
-    if version.rows * len(version.columns) > IN_BACKGROUND and not st.session_state.get(asked):
-        st.write(f"This table has {version.rows:,} rows: looking at every value takes a while.")
-        if not st.button("Look for personal data", type="primary", key=f"{asked}_go"):
-            return
-        st.session_state[asked] = True
-    found = personal_data(version.content_hash, version)
-    rows = [
-        {"Column": c.name, "Looks like": e.type.replace("_", " ").lower(), "Share": e.share, "Rows": e.rows, "Confidence": e.confidence, "Told by": e.evidence}
-        for c in found.columns for e in c.entities
-    ]  # fmt: skip
-    if not rows:
-        st.success("No personal data found by patterns, checksums or column names.", icon=":material/check_circle:")
-    else:
-        n = len(found.found)
-        st.markdown(f"**{n} of {len(found.columns)} columns** seem{'s' if n == 1 else ''} to hold personal data.")
-        st.dataframe(rows, hide_index=True, column_config={
-            "Share": st.column_config.ProgressColumn("Share of values", format="percent", min_value=0, max_value=1),
-            "Confidence": st.column_config.NumberColumn("Confidence", format="percent", help="0.95 and up: a pattern with a checksum or a strict form"),
-        })  # fmt: skip
-    st.caption(
-        "Names, addresses, user names and passwords are told by the column's name. A column that is not listed may still hold personal data."
-    )
-    for note in found.notes:
-        st.caption(md(note))
 
 
 main()

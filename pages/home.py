@@ -26,7 +26,9 @@ def main() -> None:
             "recipes",
             "Clean and enrich tables step by step.",
         ),
-        ("Explore", "explore", ":material/bar_chart:", None, "", "Charts and quality on all rows."),
+        ("Explore", "explore", ":material/bar_chart:", None, "", "Charts of all rows."),
+        ("Quality", "quality", ":material/fact_check:", None, "", "What looks wrong, and the step that fixes it."),
+        ("Privacy", "privacy", ":material/shield_person:", None, "", "Find personal data before anybody else does."),
         ("Bias", "bias", ":material/balance:", None, "", "Measure how outcomes differ between groups."),
         (
             "Label",

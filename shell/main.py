@@ -21,6 +21,8 @@ PAGES = {
     ],
     "Understand": [
         st.Page("../pages/explore.py", title="Explore", icon=":material/bar_chart:", url_path="explore"),
+        st.Page("../pages/quality.py", title="Quality", icon=":material/fact_check:", url_path="quality"),
+        st.Page("../pages/privacy.py", title="Privacy", icon=":material/shield_person:", url_path="privacy"),
         st.Page("../pages/bias.py", title="Bias", icon=":material/balance:", url_path="bias"),
     ],
     "Label": [st.Page("../pages/label.py", title="Label", icon=":material/draw:", url_path="label")],

@@ -19,7 +19,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 READY = """() => { const app = document.querySelector('[data-testid=stApp]');
   return app && app.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED' }"""
-PAGES = ("", "data", "prepare", "explore", "bias", "label", "features", "models", "runs")
+PAGES = ("", "data", "prepare", "explore", "quality", "privacy", "bias", "label", "features", "models", "runs")
 
 
 class App:

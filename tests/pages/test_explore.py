@@ -1,4 +1,4 @@
-"""The Explore page: charts, quality report with fixes, personal data."""
+"""The Explore page: charts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def captions(at):
 
 def test_an_empty_workspace_teaches(app):
     at = app()
-    assert "No data to explore yet" in at.markdown[0].value
+    assert "No data yet" in at.markdown[0].value
 
 
 def test_every_kind_of_chart_draws(app, people):
@@ -79,24 +79,3 @@ def test_a_measure_asks_for_a_column(app, people):
     at.selectbox(key="explore_people_y_bar").select("age").run()
     assert not at.error and not at.exception
     assert any("Mean of age by" in m.value for m in at.markdown)
-
-
-def test_a_fix_goes_to_the_prepare_page(app, people):
-    at = app()
-    at.segmented_control(key="explore_view").select("Quality report").run()
-    assert not at.exception, at.exception
-    assert {m.label: m.value for m in at.metric}["Warnings"] == str(
-        len([b for b in at.button if b.key and b.key.startswith("fix_")])
-    )
-    fix = next(b for b in at.button if b.key and b.key.startswith("fix_") and "median" not in b.label)
-    fix.click().run()
-    assert not at.exception, at.exception
-    assert at.session_state["tilth"].dataset == "people"
-
-
-def test_personal_data_is_named(app, people):
-    at = app()
-    at.segmented_control(key="explore_view").select("Personal data").run()
-    assert not at.exception
-    found = at.dataframe[0].value
-    assert list(found["Column"])[0] == "email" or "email" in list(found["Column"])

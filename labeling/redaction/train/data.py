@@ -102,8 +102,8 @@ class Crops:
             style = self.styles[rng.integers(len(self.styles))]
             plate = draw_plate(rng, style, 64)
             # by height, so that square plates are not all tiny
-            high = float(np.exp(rng.uniform(np.log(7), np.log(70))))
-            width = min(high * style.ratio, SIDE * 0.9)
+            high = float(np.exp(rng.uniform(np.log(7), np.log(130))))
+            width = min(high * style.ratio, SIDE * 0.95)
             at = rng.uniform(0.05, 0.95) * SIDE, rng.uniform(0.05, 0.95) * SIDE
             if any(abs(at[0] - x - w / 2) < width and abs(at[1] - y - h / 2) < high for x, y, w, h in boxes):
                 continue

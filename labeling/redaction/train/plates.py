@@ -34,6 +34,7 @@ class Style:
     band: tuple[int, int, int] | None = None
     right_band: bool = False
     header: bool = False  # small words above or below, as in the Americas
+    scene: bool = False  # a coloured picture behind the letters
 
 
 _WHITE, _BLACK, _BLUE, _YELLOW = (245, 245, 245), (25, 25, 25), (150, 70, 20), (40, 200, 245)
@@ -60,6 +61,12 @@ STYLES = (
     Style("old black", (30, 30, 30), (235, 235, 235), 4.4, ("AAA 999", "999-AA-9", "AA 9999")),
     Style("red", (40, 40, 175), _WHITE, 4.5, ("AA 9999", "999 AAA")),
     Style("green", (60, 110, 40), _WHITE, 4.5, ("AA 9999", "999 AA")),
+    Style("bike white", _WHITE, _BLACK, 1.35, ("AA 99|A 9999", "99 A9|99999", "AAA|9999"), 2),
+    Style("bike yellow", _YELLOW, _BLACK, 1.3, ("AA 99|9999", "AAA|99A"), 2),
+    Style("bike dark", (35, 35, 35), (235, 235, 235), 1.3, ("A 9999|AA", "999|AAA"), 2),
+    Style("us picture", (190, 160, 120), (60, 30, 30), 2.0, ("AAA 999", "A99 9AA", "999AAA"), header=True, scene=True),
+    Style("us picture light", (225, 225, 235), (40, 40, 150), 2.0, ("AAA 9999", "AA9 9A"), header=True, scene=True),
+    Style("single row square", _WHITE, _BLACK, 2.6, ("AAA999", "99 999", "A 9999"), header=True),
 )  # fmt: skip
 
 
@@ -71,6 +78,8 @@ def draw_plate(rng: np.random.Generator, style: Style, height: int = 64) -> np.n
     plate[:] = np.clip(np.array(style.ground) * shade + rng.normal(0, 6, 3), 0, 255)
     plate *= np.linspace(rng.uniform(0.85, 1.1), rng.uniform(0.85, 1.1), width)[None, :, None]
     plate = np.clip(plate, 0, 255).astype("uint8").copy()
+    if style.scene:
+        _scene(rng, plate)
     left, right = int(0.03 * width), int(0.97 * width)
     if style.band and rng.random() < 0.85:
         wide = int(height * rng.uniform(0.4, 0.5)) if style.rows == 1 else int(height * 0.16)
@@ -103,6 +112,20 @@ def draw_plate(rng: np.random.Generator, style: Style, height: int = 64) -> np.n
         at = int(rng.uniform(0.04, 0.96) * width), int(rng.choice([0.12, 0.88, 0.5]) * height)
         cv2.circle(plate, at, max(1, height // 24), tuple(int(v) for v in rng.integers(40, 200, 3)), -1, cv2.LINE_AA)
     return _dirt(rng, plate)
+
+
+def _scene(rng, plate) -> None:
+    """Paint hills, a sky and shapes behind the letters, faint enough to read them."""
+    height, width = plate.shape[:2]
+    layer = plate.copy()
+    layer[:] = (layer * np.linspace(rng.uniform(0.6, 1.0), rng.uniform(0.8, 1.3), height)[:, None, None]).clip(0, 255)
+    for _ in range(rng.integers(1, 5)):
+        color = tuple(int(v) for v in rng.integers(30, 250, 3))
+        at = int(rng.uniform(0, width)), int(rng.uniform(0.3, 1.1) * height)
+        axes = int(rng.uniform(0.1, 0.6) * width), int(rng.uniform(0.1, 0.6) * height)
+        cv2.ellipse(layer, at, axes, 0, 0, 360, color, -1, cv2.LINE_AA)
+    strength = rng.uniform(0.2, 0.6)
+    plate[:] = (plate * (1 - strength) + layer * strength).astype("uint8")
 
 
 def _words(rng, pattern: str) -> str:
