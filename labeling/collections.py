@@ -614,11 +614,12 @@ def redact_collection(
     return result
 
 
-def set_regions(ws, image_id: int, regions: list[dict], method: str = "blur") -> ImageInfo:
+def set_regions(ws, image_id: int, regions: list[dict], method: str = "blur", person: str = "") -> ImageInfo:
     """Redact one image with exactly these regions and mark it as reviewed by a person.
 
     Args:
         regions: dicts with x, y, w, h in pixels, and kind, score and detector where known.
+        person: who looked; a second look is one by somebody else.
     """
     image = get_image(ws, image_id)
     if not image.has_pixels or image.purged:
@@ -634,9 +635,28 @@ def set_regions(ws, image_id: int, regions: list[dict], method: str = "blur") ->
     ]
     picture = read_picture(image_path(ws, image.sha256, image.suffix), image.file_name)
     way = {k: v for k, v in (image.redaction or {}).items() if k in ("shape", "feather", "detectors")}
+    way["reviewed_by"] = sorted({*reviewers(image), person or "somebody"})
     _store_redacted(ws, image, picture, kept, way | {"method": method}, reviewed=True)
-    ws.audit.record("image.review_redaction", f"image {image_id}", {"regions": len(kept), "method": method})
+    ws.audit.record(
+        "image.review_redaction", f"image {image_id}", {"regions": len(kept), "method": method}, person or None
+    )
     return get_image(ws, image_id)
+
+
+def reviewers(image: ImageInfo) -> list[str]:
+    """Return who looked at the redacted copy of an image."""
+    about = image.redaction or {}
+    return about.get("reviewed_by") or (["somebody"] if about.get("reviewed") else [])
+
+
+def doubt(image: ImageInfo) -> float:
+    """Return the place of an image in the order of review, from 0: the least certain region first.
+
+    An image in which nothing was found may hide a miss: it comes after those with doubtful regions (scores below 0.6)
+    and before those with only certain ones.
+    """
+    scores = [r["score"] for r in (image.redaction or {}).get("regions", []) if r["detector"] != "person"]
+    return min(scores, default=0.6)
 
 
 def _store_redacted(ws, image: ImageInfo, picture, regions: list[dict], way: dict, reviewed: bool) -> None:
@@ -670,18 +690,34 @@ def seal_originals(ws, name: str, sealed: bool = True) -> Collection:
     return get_collection(ws, collection.id)
 
 
-def purge_originals(ws, name: str) -> int:
+def purge_originals(ws, name: str, *, unreviewed: bool = False) -> int:
     """Delete the original files of a collection for good, and return how many went. Copies and labels stay.
 
     An original that another collection uses too stays on disk for that collection.
+
+    Args:
+        unreviewed: delete also those whose copies were not looked at as often as the collection asks for
+            (`redaction_looks` of its workflow).
+
+    Raises:
+        Conflict: an image has no copy, or its copy was not reviewed: what was missed could never be hidden again.
     """
     collection = get_collection(ws, name)
     _all_redacted(collection, "purged")
     images = [image for image in list_images(ws, name) if image.has_pixels and not image.purged]
+    looks = collection.workflow.get("redaction_looks", 1)
+    waiting = sum(len(reviewers(image)) < looks for image in images)
+    if waiting and not unreviewed:
+        twice = " by two people" if looks > 1 else ""
+        raise Conflict(
+            f"{waiting} of {len(images)} copies of {collection.name!r} were not reviewed{twice}.",
+            hint="Review the redaction first, or say that the originals may go all the same.",
+        )
     with ws.session() as session:
         session.execute(update(LabelImage).where(LabelImage.collection_id == collection.id).values(purged=True))
     gone = _drop_files(ws, {image.sha256 for image in images})
-    ws.audit.record("collection.purge_originals", collection.name, {"images": len(images), "files": gone})
+    detail = {"images": len(images), "files": gone, "unreviewed": waiting}
+    ws.audit.record("collection.purge_originals", collection.name, detail)
     return len(images)
 
 
@@ -701,20 +737,38 @@ def image_path(ws, sha256: str, suffix: str) -> Path:
     return ws.root / "images" / sha256[:2] / f"{sha256}{suffix}"
 
 
+def waits(collection: Collection, image: ImageInfo) -> bool:
+    """Return whether nobody may see an image yet: its collection hides faces and plates first, and that is to come.
+
+    So it stays out of sight too where a detector failed, or the run that hides was killed.
+    """
+    return bool(collection.workflow.get("redact")) and image.has_pixels and not image.redacted_sha256
+
+
+def shows_original(collection: Collection, image: ImageInfo) -> bool:
+    """Return whether the original may be shown to those who are not held to copies."""
+    return image.has_pixels and not (image.purged or collection.sealed or waits(collection, image))
+
+
+def is_visible(collection: Collection, image: ImageInfo) -> bool:
+    """Return whether there is anything to look at, a copy or the original."""
+    return bool(image.redacted_sha256) or shows_original(collection, image)
+
+
 def image_file(ws, image: ImageInfo, variant: Variant = "redacted", *, redacted_only: bool | None = None) -> Path:
     """Return the file to show for an image.
 
     Args:
         variant: "original"; "redacted", which is the copy; "thumb", a small picture of the copy if there is one.
-        redacted_only: never give anything made from the original (what an annotator may see). The default is the
-            collection's seal.
+        redacted_only: never give anything made from the original (what an annotator may see).
 
     Raises:
         NotFound: no such copy, or not for this reader.
     """
-    if redacted_only is None:
-        redacted_only = get_collection(ws, image.collection_id, counts=False).sealed
-    has_original = image.has_pixels and not image.purged and not redacted_only
+    collection = get_collection(ws, image.collection_id, counts=False)
+    has_original = shows_original(collection, image) and not redacted_only
+    if variant != "redacted" and waits(collection, image):
+        raise NotFound(f"{image.file_name} is not shown before its faces and plates are hidden.")
     if variant == "original":
         if not has_original:
             raise NotFound(f"The original of {image.file_name} is not shown.")

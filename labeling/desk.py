@@ -67,7 +67,7 @@ class Desk:
         return address(image, "original") if self._sees_original(image, collection) else None
 
     def _sees_original(self, image: ImageInfo, collection: Collection) -> bool:
-        return image.shown and self.originals and not collection.sealed
+        return self.originals and collections.shows_original(collection, image)
 
     def _pixels(self, image: ImageInfo):
         """Read what this person may see of a picture, BGR."""
@@ -107,7 +107,7 @@ class Desk:
             "count": place.count,
             "strip": self._strip(place, collection),
             "prefetch": [p for p in (self._picture(i, collection) for i in ahead) if p],
-            "assists": image.kind == "image" and image.shown,
+            "assists": image.kind == "image" and self._picture(image, collection) is not None,
             "proposal": None,
             "read_only": False,
             "can_skip": True,
@@ -192,7 +192,10 @@ class LabelDesk(Desk):
         # a gold or exam item must look like any other: what a model or others say of it stays away too
         if work is None or work.purpose == "label":
             made["proposal"] = self._proposal(image, flow)
-        if work and work.state == "returned":
+        if collections.waits(collection, image):
+            text = "This image is not shown before its faces and plates are hidden. Redaction stopped or failed: start it again."
+            made["notice"] = {"kind": "problem", "text": text}
+        elif work and work.state == "returned":
             said = next((r for r in reversed(workforce.reviews(ws, image.id, self.person))), None)
             text = f"Sent back: {work.reason}" + (f" – {said['comment']}" if said and said["comment"] else "")
             made["notice"] = {"kind": "problem", "text": text}
@@ -423,7 +426,7 @@ class ReviewDesk(Desk):
 
 
 class RedactionDesk(Desk):
-    """Reviewing a redaction: the regions that are hidden, on the original."""
+    """Reviewing a redaction: the regions that are hidden, on the original; the most doubtful images first."""
 
     kind = "r"
 
@@ -431,18 +434,31 @@ class RedactionDesk(Desk):
         images = collections.list_images(self.ws, self.collection_id)
         return [i for i in images if i.redacted_sha256 and not i.purged]
 
+    def waiting(self, candidates: list[ImageInfo] | None = None) -> list[ImageInfo]:
+        """Return the images that this person should look at, the least certain first; a second look is another's."""
+        looks = workflow_of(self.collection).redaction_looks
+        waiting = [
+            image
+            for image in (self._candidates() if candidates is None else candidates)
+            if len(by := collections.reviewers(image)) < looks and self.person not in by
+        ]
+        return sorted(waiting, key=lambda image: (collections.doubt(image), image.position, image.id))
+
     def item(self, image_id: int | None = None) -> dict | None:
         collection = self.collection
         candidates = self._candidates()
         if collection.sealed or not self.originals or not candidates:
             return None
-        waiting = [i for i in candidates if not i.redaction["reviewed"]]
-        image = next((i for i in candidates if i.id == image_id), (waiting or candidates)[0])
-        reviewed = bool(image.redaction["reviewed"])
+        if image_id is None:
+            image = (self.waiting(candidates) or candidates)[0]
+        else:
+            image = next((i for i in candidates if i.id == image_id), candidates[0])
+        by = collections.reviewers(image)
         regions = [
-            {"id": f"r{n}", "shape": "box", "label": r["kind"], **{s: r[s] for s in "xywh"}}
+            {"id": f"r{n}", "shape": "box", "label": r["kind"], **{s: r[s] for s in "xywh"}, "score": r["score"],
+             "extra": {"detector": r["detector"]}}
             for n, r in enumerate(image.redaction["regions"], 1)
-        ]
+        ]  # fmt: skip
         place = collections.around(self.ws, image)
         made = self._common(image, collection, Workflow(shapes=("box",), skip_reasons=()), place)
         strip = [
@@ -453,10 +469,10 @@ class RedactionDesk(Desk):
             "mode": "redaction",
             "image": address(image, "original"),
             "document": {"regions": regions, "classes": []},
-            "own": reviewed,
+            "own": self.person in by,
             "classes": REGION_CLASSES,
             "image_classes": [],
-            "status": "done" if reviewed else "todo",
+            "status": "done" if by else "todo",
             "strip": strip,
             "can_skip": False,
             "done_label": "Looks right, next",
@@ -469,7 +485,11 @@ class RedactionDesk(Desk):
         image = self._mine(body["key"])
         regions = documents.checked(body.get("document"), image.width, image.height)["regions"]
         method = image.redaction["method"] if image.redaction else "blur"
-        collections.set_regions(self.ws, image.id, [{**r, "kind": r["label"]} for r in regions], method)
+        found = [  # a region that a person changed has lost its score
+            {**r, "kind": r["label"], "detector": r.get("extra", {}).get("detector") if "score" in r else "person"}
+            for r in regions
+        ]
+        collections.set_regions(self.ws, image.id, found, method, self.person)
         return {"revision": int(_number(body, "seq"))}
 
     def go(self, body: dict) -> dict:
@@ -477,12 +497,11 @@ class RedactionDesk(Desk):
         if to != "done":
             target = _neighbour(self.ws, to, image, self.collection_id)
             return {"item": self.item(target)} if target else {}
-        left = [i.id for i in self._candidates() if not i.redaction["reviewed"] and i.id != image.id]
-        target = next((i for i in left if i > image.id), left[0] if left else None)
+        target = next((i.id for i in self.waiting() if i.id != image.id), None)
         if target is None:
             done = {
-                "title": "Every copy is reviewed",
-                "text": "All images have been looked at.",
+                "title": "Nothing left to review",
+                "text": "You have looked at every copy that needed you.",
                 "action": "To the project",
             }
             return {"finished": done}

@@ -18,7 +18,8 @@ MAX_PIXELS = 100_000_000  # of one picture
 MAX_BYTES = 200 * 1024 * 1024  # of one picture file
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif"}
-_FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
+_FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
+_OPEN = ["JPEG", "PNG", "WEBP", "BMP", "TIFF"]  # an MPO is opened as the JPEG that it begins as
 _SAVE = {
     ".jpg": ("JPEG", {"quality": 92}),
     ".png": ("PNG", {}),
@@ -45,12 +46,14 @@ class Picture:
 
 
 def read_picture(source: Path | str | bytes, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decode a picture, upright, as BGR.
+    """Decode a picture, upright, as BGR in sRGB.
 
-    The size is read from the header and checked before anything is decoded.
+    The size is read from the header and checked before anything is decoded. What is transparent becomes white, 16 and
+    32 bits of grey are stretched to 8, colours of an embedded profile are turned into sRGB.
 
     Raises:
-        SourceError: not a picture we know, damaged, or larger than `max_pixels`.
+        SourceError: not a picture we know, damaged, larger than `max_pixels`, or several pictures in one file: only the
+            first would be looked at, and the others lost.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -63,13 +66,19 @@ def read_picture(source: Path | str | bytes, name: str | None = None, max_pixels
         raise SourceError(f"{name} is empty.")
     limit = f"the limit is {max_pixels / 1e6:g} million"
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(_FORMATS)) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_OPEN) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise SourceError(
                     f"{name} has {width} × {height} pixels; {limit}.", hint="Make it smaller, or cut it into tiles."
                 )
             suffix = _FORMATS[image.format]
+            # phones put a depth map or a small copy behind the picture (MPO); those go
+            if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+                raise SourceError(
+                    f"{name} holds {frames} pictures (it is animated or has pages); a picture is one.",
+                    hint="Save each as a file of its own, or the animation as a video or GIF.",
+                )
             return Picture(_to_bgr(ImageOps.exif_transpose(image)), suffix)
     except Image.DecompressionBombError:  # Pillow refuses the largest ones before we see their size
         raise SourceError(f"{name} has far too many pixels; {limit}.", hint="Make it smaller.") from None
@@ -94,13 +103,37 @@ def _file_size(path: Path | str, name: str) -> int:
 
 def _to_bgr(image):
     import numpy as np
+    from PIL import Image
 
     if image.mode.startswith(("I", "F")):  # 16 and 32 bit grey: stretch, a plain conversion would clip
-        grey = np.asarray(image, dtype="float64")
+        grey = np.nan_to_num(np.asarray(image, dtype="float64"), posinf=0.0, neginf=0.0)
         low, high = float(grey.min()), float(grey.max())
         grey = ((grey - low) * (255 / (high - low)) if high > low else grey * 0).astype("uint8")
         return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        seen, profile = image.convert("RGBA"), image.info.get("icc_profile")
+        image = Image.new("RGBA", seen.size, "white")
+        image.alpha_composite(seen)  # what lies under full transparency may be anything, and is not for showing
+        image = image.convert("RGB")
+        image.info["icc_profile"] = profile
+    image = _in_srgb(image)
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def _in_srgb(image):
+    """Turn colours by the embedded profile, as viewers do; without one, or with one that says nothing, leave them."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "CMYK", "LAB"):
+        return image
+    from PIL import ImageCms
+
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(own).lower():
+            return image
+        return ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):  # a broken profile is no reason to refuse the picture
+        return image
 
 
 def encode_picture(bgr, suffix: str) -> bytes:

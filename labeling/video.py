@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 
 from labeling.annotations import current_documents
-from labeling.collections import Collection, ImageInfo, get_collection, image_file, list_images
+from labeling.collections import Collection, ImageInfo, get_collection, image_file, list_images, shows_original
 from labeling.pictures import open_clip, read_picture
 from labeling.settled import settled
 from labeling.shapes import bounds, mask_array, outline
@@ -414,7 +414,7 @@ def write_sequence(
         frames.append(frame)
         listed.append({"frame-no": place, "unix-timestamp": round(number / made.fps, 6), "frame": title})
         lost, drawn = lost + left_out, drawn + len(regions) - left_out
-        if with_images and (image.redacted_sha256 or (image.shown and not only)):
+        if with_images and (image.redacted_sha256 or (not only and shows_original(collection, image))):
             path = image_file(ws, image, "redacted" if image.redacted_sha256 else "original", redacted_only=only)
             write_bytes(folder / title, path.read_bytes())
             pictures += 1

@@ -77,6 +77,7 @@ class Workflow(_Part):
     skip_reasons: tuple[str, ...] = SKIP_REASONS
     return_reasons: tuple[str, ...] = RETURN_REASONS
     redact: bool = False  # faces and plates are hidden before anyone sees an item
+    redaction_looks: int = Field(1, ge=1, le=2)  # how many people look at each redacted copy
     auto_label: bool = False
     target: float = Field(0.95, gt=0.5, lt=1)  # accuracy that automatic labels must reach
     least_iou: float = Field(0.5, gt=0, le=1)  # overlap from which two regions are the same thing

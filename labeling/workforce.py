@@ -110,6 +110,13 @@ def _expire(session, collection_id: int) -> None:
     )
 
 
+def _ready(flow: Workflow) -> list:
+    """Where faces and plates are hidden first, images without a copy wait."""
+    if not flow.redact:
+        return []
+    return [(LabelImage.kind != "image") | LabelImage.sha256.is_(None) | LabelImage.redacted_sha256.is_not(None)]
+
+
 def _open_items(collection_id: int, flow: Workflow, who: int, after: int | None):
     """Select items with a free place that this person has neither answered nor skipped."""
     taken = (
@@ -142,6 +149,7 @@ def _open_items(collection_id: int, flow: Workflow, who: int, after: int | None)
             LabelTask.collection_id == collection_id,
             LabelTask.status.in_(("todo", "started")),
             LabelGold.image_id.is_(None),
+            *_ready(flow),
             ~finished,
             taken < flow.people,
         )

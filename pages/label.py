@@ -70,9 +70,7 @@ def show_list() -> None:
 def show_card(collection: Collection) -> None:
     item = workflow_of(collection).item
     if item == "image":
-        pictures = [
-            i for i in collections.first_images(ws, collection.id, 4) if i.redacted_sha256 or not collection.sealed
-        ]
+        pictures = [i for i in collections.first_images(ws, collection.id, 4) if collections.is_visible(collection, i)]
         thumbs = "".join(f'<img src="{address(i, "thumb")}" alt="" loading="lazy">' for i in pictures)
         st.html(f'<div class="tilth-thumbs">{thumbs}{"<span></span>" * (4 - len(pictures))}</div>')
     st.markdown(f"**{md(collection.name)}**")
@@ -222,10 +220,12 @@ def show_redaction(name: str, image_id: int | None) -> None:
         empty("Nothing to review", "The originals are sealed or deleted, or nothing is redacted yet.", key="noreview")
         return
     candidates = [i for i in collections.list_images(ws, collection.id) if i.redacted_sha256 and not i.purged]
-    done = sum(bool(i.redaction["reviewed"]) for i in candidates)
+    looks = workflow_of(collection).redaction_looks
+    done = sum(len(collections.reviewers(i)) >= looks for i in candidates)
+    twice = " by two people" if looks > 1 else ""
     st.caption(
-        f"{done} of {len(candidates)} reviewed. Draw over what was missed, delete what need not be hidden; "
-        "the copy is made anew with every change."
+        f"{done} of {len(candidates)} reviewed{twice}, the least certain first. Draw over what was missed, delete what "
+        "need not be hidden; the copy is made anew with every change."
     )
     show_desk(at_work, item, "redaction_annotator", collection)
 

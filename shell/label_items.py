@@ -71,7 +71,7 @@ def gallery(collection: Collection, items: list[ImageInfo]) -> None:
     columns = st.columns(6)
     for place, image in enumerate(items):
         with columns[place % 6]:
-            visible = image.redacted_sha256 or (image.shown and not collection.sealed)
+            visible = collections.is_visible(collection, image)
             picture = f'<img src="{address(image, "thumb")}" alt="" loading="lazy">' if visible else ""
             st.html(f'<div class="tilth-grid">{picture or "<span></span>"}</div>')
             size = f" · {image.width} × {image.height}" if image.kind == "image" else ""

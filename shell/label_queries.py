@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from labeling import annotations, queries, releases, video
-from labeling.collections import Collection, get_image, list_collections
+from labeling.collections import Collection, get_image, is_visible, list_collections
 from labeling.consolidation import consolidate_answers
 from labeling.desk import address
 from labeling.formats import FORMATS
@@ -237,7 +237,7 @@ def _results(ws, collection: Collection, rows: list[dict]) -> None:
 
 def _picture(ws, collection: Collection, item) -> str:
     """A small picture with its regions; of a sealed collection only the redacted copy."""
-    seen = item.redacted_sha256 or (item.shown and not collection.sealed)
+    seen = is_visible(collection, item)
     shown = f'<img src="{address(item, "thumb")}" alt="" loading="lazy">' if seen else ""
     group = annotations.answers(ws, item.id)
     people = [a for a in group if a.kind == "person"]

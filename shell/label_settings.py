@@ -148,8 +148,17 @@ def show_redact(ws, collection: Collection) -> None:
             icon=":material/delete_forever:",
         ):
             with guard():
-                gone = collections.purge_originals(ws, name)
+                anyway = st.session_state.get("purge_unreviewed", False)
+                gone = collections.purge_originals(ws, name, unreviewed=anyway)
                 st.toast(f"{gone} originals deleted.")
+        st.checkbox("also where nobody reviewed the copy", key="purge_unreviewed")
+    twice = st.toggle(
+        "Two people review each copy", workflow_of(collection).redaction_looks > 1, key=f"redact_looks_{collection.id}",
+        help="The second look is another person's; both see the least certain images first.",
+    )  # fmt: skip
+    if twice != (workflow_of(collection).redaction_looks > 1):
+        set_workflow(ws, collection.id, redaction_looks=2 if twice else 1)
+        st.rerun()
 
 
 def _detectors(ws) -> None:

@@ -27,6 +27,7 @@ from labeling.collections import (
     get_image,
     image_file,
     list_images,
+    shows_original,
 )
 from labeling.documents import is_empty
 from labeling.formats.label_studio import parse_config, read_tasks, write_tasks
@@ -381,7 +382,7 @@ class _Run:
                 continue
             if image.redacted_sha256:
                 path = image_file(self.ws, image, "redacted")
-            elif image.has_pixels and not image.purged and not self._only_redacted():
+            elif shows_original(self.collection, image) and not self._only_redacted():
                 path = image_file(self.ws, image, "original")
             else:
                 continue

@@ -120,7 +120,10 @@ def test_sealed_and_purged_originals_are_not_shown(ws, ids):
     assert collections.image_file(ws, image, "thumb").stem == image.redacted_sha256
     path = collections.image_path(ws, image.sha256, ".png")
     assert path.exists()
-    assert collections.purge_originals(ws, "things") == 3
+    with pytest.raises(Conflict, match="3 of 3 copies of 'things' were not reviewed"):
+        collections.purge_originals(ws, "things")
+    assert path.exists()
+    assert collections.purge_originals(ws, "things", unreviewed=True) == 3
     assert not path.exists()
 
 
@@ -128,7 +131,7 @@ def test_purging_keeps_files_that_another_collection_uses(ws, make_picture):
     collections.create_collection(ws, "other")
     collections.add_pictures(ws, "other", [("x.png", make_picture(0))])
     collections.redact_collection(ws, "things", detectors=[Everything()])
-    collections.purge_originals(ws, "things")
+    collections.purge_originals(ws, "things", unreviewed=True)
     (other,) = collections.list_images(ws, "other")
     assert collections.image_file(ws, other, "original").exists()
 

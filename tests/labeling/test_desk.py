@@ -153,3 +153,48 @@ def test_the_route_knows_only_tokens_it_gave_and_bounds_bodies(ws, ids, anna):
     assert client.put(f"/api/desk/{token}/answer", content=b" " * (route.MAX_BODY + 1)).status_code == 413
     refused = client.put(f"/api/desk/{token}/answer", json=body | {"seq": 2, "document": {"regions": [{}]}})
     assert refused.status_code == 422 and refused.json()["error"]["message"] == "Region 1 has no label."
+
+
+class Sure:
+    """Finds a face in each picture; how sure it is depends on the picture."""
+
+    name, kind = "sure", "face"
+
+    def __init__(self, *scores):
+        self.scores = list(scores)
+
+    def detect(self, bgr):
+        from labeling.redaction.regions import Region
+
+        score = self.scores.pop(0)
+        return [Region("face", 0, 0, 16, 12, score, self.name)] if score else []
+
+
+def test_redactions_are_reviewed_the_least_certain_first_and_twice_by_two_people(ws, ids):
+    set_workflow(ws, "things", redaction_looks=2)
+    collections.redact_collection(ws, "things", detectors=[Sure(0.95, 0.0, 0.4)])
+    a, b, c = ids
+    place = collections.get_collection(ws, "things").id
+    anna, bert = RedactionDesk(ws, place, "anna"), RedactionDesk(ws, place, "bert")
+    item = anna.item()
+    # a doubtful region, then a picture without any, then a certain one
+    assert [i.id for i in anna.waiting()] == [c, b, a] and item["id"] == c and not item["own"]
+    region = item["document"]["regions"][0]
+    assert (region["score"], region["extra"]) == (0.4, {"detector": "sure"})
+    moved = {"id": "r2", "shape": "box", "label": "plate", "x": 20, "y": 20, "w": 9, "h": 9}
+    answer(anna, item, region, moved)
+    kept = collections.get_image(ws, c).redaction
+    assert [(r["detector"], r["score"]) for r in kept["regions"]] == [("sure", 0.4), ("person", 1.0)]
+    assert kept["reviewed_by"] == ["anna"]
+    assert call(anna, "go", {"key": item["key"], "to": "done"})["item"]["id"] == b
+    assert [i.id for i in bert.waiting()] == [c, b, a]  # each has one look of each person
+    with pytest.raises(Conflict, match="3 of 3 copies of 'things' were not reviewed by two people"):
+        collections.purge_originals(ws, "things")
+    for desk in (anna, bert):
+        for image in ids:
+            found = desk.item(image)
+            answer(desk, found, *found["document"]["regions"], seq=9 if image == c else 1)
+    assert not anna.waiting() and not bert.waiting()
+    assert collections.get_image(ws, c).redaction["reviewed_by"] == ["anna", "bert"]
+    assert call(anna, "go", {"key": item["key"], "to": "done"})["finished"]["title"] == "Nothing left to review"
+    assert collections.purge_originals(ws, "things") == 3

@@ -222,6 +222,7 @@ class Editor {
     this.returnButton.hidden = item.mode !== "review";
     this.flagButton.hidden = item.mode !== "label";
     this.copyButton.hidden = !item.copy;
+    this.panels.drawCopy(item.copy);
     this.copyShown = false;
     this.guideButton.hidden = !item.workflow.instructions;
     this.root.dataset.status = item.status || "";
@@ -346,7 +347,9 @@ class Editor {
   stored(sent) {
     const known = documents.get(sent.key);
     if (known) known.base = plain(sent.document);
-    if (this.copyShown && sent.key === this.item.key) this.showCopy(); // it was just made anew
+    if (sent.key !== this.item.key || !this.item.copy) return;
+    this.panels.drawCopy(this.freshCopy()); // it was just made anew
+    if (this.copyShown) this.showCopy();
   }
 
   // Before and after: the redacted copy in place of the original, at the same zoom.
@@ -360,9 +363,13 @@ class Editor {
   }
 
   showCopy() {
+    this.picture.image.src = this.freshCopy();
+  }
+
+  freshCopy() {
     const address = new URL(this.item.copy, document.baseURI);
     address.searchParams.set("v", Date.now());
-    this.picture.image.src = address.href;
+    return address.href;
   }
 
   newId() {

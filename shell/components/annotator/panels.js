@@ -32,8 +32,18 @@ export class Panels {
       if (e.key === "Enter" && this.remark.value.trim()) this.editor.comment(this.remark.value.trim()).then((done) => done && (this.remark.value = ""));
     });
     this.commentSection = el("section", {}, el("h3", {}, "Comments"), this.comments, this.remark);
+    this.copyImage = el("img", { alt: "The redacted copy", title: "Show it large (Y)" });
+    this.copyImage.addEventListener("click", () => this.editor.toggleCopy());
+    this.copySection = el("section", { class: "copy keep", hidden: true }, el("h3", {}, "Copy"), this.copyImage);
     this.node = el("aside", { class: "side", "aria-label": "Classes and regions" },
-      this.classSection, this.detailSection, this.chipSection, this.fieldSection, this.listSection, this.commentSection);
+      this.copySection, this.classSection, this.detailSection, this.chipSection, this.fieldSection, this.listSection, this.commentSection);
+  }
+
+  // The redacted copy beside the original, made anew with every change.
+  drawCopy(address) {
+    this.copySection.hidden = !address;
+    if (address) this.copyImage.src = address;
+    else this.copyImage.removeAttribute("src");
   }
 
   draw() {
