@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from commands import labels_sync, labels_team
 from commands.common import JsonOption, WorkspaceOption, emit, open_workspace, say, table, user_errors
+from commands.redact import redact
 from transforms.errors import InputError
 
 Format = Literal["label-studio", "coco", "yolo", "voc", "ground-truth", "csv"]
@@ -28,65 +28,6 @@ def register(app: typer.Typer) -> None:
     labels_sync.add_to(labels)
     app.add_typer(labels, name="labels")
     app.command("redact")(redact)
-
-
-@user_errors
-def redact(
-    ctx: typer.Context,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="Pictures, videos, archives of pictures, folders, or *.jpg.")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the redacted copies.")],
-    faces: Annotated[bool, typer.Option("--faces/--no-faces", help="Hide faces.")] = True,
-    plates: Annotated[bool, typer.Option("--plates/--no-plates", help="Hide licence plates.")] = True,
-    text: Annotated[bool, typer.Option("--text", help="Hide lines of text too.")] = False,
-    method: Annotated[Literal["blur", "pixelate", "fill"], typer.Option(help="How to hide.")] = "blur",
-    shape: Annotated[Literal["box", "ellipse"], typer.Option(help="What is hidden around a region.")] = "box",
-    feather: Annotated[float, typer.Option(min=0, max=1, help="Soft rim outside, as a share of the region.")] = 0.0,
-    face_model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A YuNet file for faces [TILTH_FACE_MODEL, or the fetched one].")
-    ] = None,
-    model: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE.onnx", help="Hide what this detector of yours finds too.")
-    ] = None,
-    fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch the face model (0.3 MB) first, if it is not here.")
-    ] = False,
-    every: Annotated[
-        int | None, typer.Option(min=1, help="Of a video, look at every nth frame [six a second].")
-    ] = None,
-    audio: Annotated[bool, typer.Option("--audio", help="Keep the sound of videos (needs ffmpeg).")] = False,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON lines here too.")] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write copies of pictures and videos in which faces and plates are hidden; one JSON line per picture or frame.
-
-    With --json the lines are one JSON list. Files that cannot be done are named on stderr, and the exit code is then 1.
-    """
-    from labeling.redaction import models, redact_paths
-    from labeling.redaction.compose import OwnModel, TextDetector
-    from labeling.redaction.detectors import default_detectors, shortcomings
-
-    def line(record: dict) -> None:
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-    if fetch and faces and not face_model:
-        face_model = models.fetch(models.FACES)
-    detectors = list(default_detectors(faces, plates, str(face_model) if face_model else None))
-    for said in shortcomings(detectors) if sys.stderr.isatty() else ():  # a script wants errors only
-        say(said)
-    detectors += [TextDetector()] * text + [OwnModel(str(path)) for path in model or []]
-    done = redact_paths(
-        paths, out, detectors=detectors, method=method, shape=shape, feather=feather, every=every, audio=audio,
-        report=report, on_record=None if as_json else line,
-    )  # fmt: skip
-    if as_json:
-        emit(ctx, done.records, "")
-    for problem in done.problems:
-        say(problem)
-    if done.problems:
-        raise typer.Exit(1)
 
 
 @labels.command()

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import streamlit as st
 
+from insights.pii import find_in_text
 from labeling import collections, transfer
 from labeling.collections import Collection
 from labeling.formats import FORMATS
 from labeling.label_sets import write_label_set
 from labeling.redaction import models
+from labeling.redaction.choice import choose_detectors
 from labeling.redaction.detectors import default_detectors, known_detectors, shortcomings
 from labeling.workflow import set_workflow, workflow_of
 from shell.label_forms import care_form, classes_form, people_form, task_form
 from shell.label_parts import go, is_busy, start_run
-from shell.widgets import confirm, guard, problem
-from transforms.errors import InputError
+from shell.widgets import confirm, guard
 
 CLASSES, TASK, PEOPLE, REDACTION, DELETE = "Classes", "Task", "People and checks", "Redaction", "Delete"
 
@@ -103,6 +104,7 @@ def show_redact(ws, collection: Collection) -> None:
     with right.popover("Edges", icon=":material/blur_circular:"):
         shape = st.segmented_control("Shape", ["box", "ellipse"], default="box", key="redact_shape", required=True)
         feather = st.slider("Soft rim outside", 0.0, 1.0, 0.0, 0.1, key="redact_feather")
+    more = _more_to_hide()
     complete = bool(collection.images) and collection.redacted == collection.images
     again = st.checkbox(
         "Also redo images that have a copy (reviewed ones stay)", value=complete, key=f"redact_again_{complete}"
@@ -112,14 +114,13 @@ def show_redact(ws, collection: Collection) -> None:
     if st.button(
         label, key="redact_start", type="primary", icon=":material/blur_on:", disabled=busy or not collection.images
     ):
-        if not what:
-            problem(InputError("Neither faces nor plates are to be hidden.", hint="Choose at least one."))
-        else:
+        with guard():
+            detectors = choose_detectors(faces="Faces" in what, plates="Plates" in what, find=find_in_text, **more)
             start_run(
                 ws, "redact", name, f"Redacting {name}",
                 lambda h: collections.redact_collection(
-                    ws, name, faces="Faces" in what, plates="Plates" in what, method=method or "blur",
-                    shape=shape, feather=feather, again=again, progress=h.progress,
+                    ws, name, detectors=detectors, method=method or "blur", shape=shape, feather=feather, again=again,
+                    progress=h.progress,
                 ),
             )  # fmt: skip
             st.rerun()
@@ -159,6 +160,41 @@ def show_redact(ws, collection: Collection) -> None:
     if twice != (workflow_of(collection).redaction_looks > 1):
         set_workflow(ws, collection.id, redaction_looks=2 if twice else 1)
         st.rerun()
+
+
+def _more_to_hide() -> dict:
+    """Ask for text, own detectors and what stays; return settings of `choose_detectors`."""
+    with st.expander("More to hide, and what stays", icon=":material/playlist_add:"):
+        left, right = st.columns(2)
+        text = left.toggle(
+            "All lines of text", key="redact_text", help="Found without a model; marks some things that are no text."
+        )
+        own = right.text_input(
+            "Your own detector (ONNX file on this computer)", key="redact_own", placeholder="/models/screens.onnx",
+            help="YOLO and DETR layouts are recognised; all that it finds is hidden.",
+        )  # fmt: skip
+        reader = left.text_input(
+            "Text recogniser (ONNX file)", key="redact_reader", placeholder="/models/rec.onnx",
+            help="Reads lines of text, such as PaddleOCR's recognisers; what holds personal data is hidden, and what cannot be read.",
+        )  # fmt: skip
+        alphabet = right.text_input(
+            "Its characters (file, one a line)", key="redact_alphabet", placeholder="/models/keys.txt"
+        )
+        keep_text = left.text_area(
+            "Lines of text that stay", key="redact_keep_text", placeholder="one a line", height=80
+        )
+        keep = right.text_area(
+            "Places that stay", key="redact_keep", placeholder="0,0.8,1,0.2", height=80,
+            help="Left, top, width and height as shares of the picture, one place a line: a dashboard, a logo.",
+        )  # fmt: skip
+    return {
+        "text": text, "own": _lines(own), "reader": reader.strip(), "alphabet": alphabet.strip(),
+        "keep_text": _lines(keep_text), "keep": _lines(keep),
+    }  # fmt: skip
+
+
+def _lines(words: str) -> list[str]:
+    return [line.strip() for line in words.splitlines() if line.strip()]
 
 
 def _detectors(ws) -> None:

@@ -61,7 +61,7 @@ class OnnxModel:
         self.least_score, self.overlap = least_score, overlap
         if scaling not in (None, "unit", "imagenet", "raw"):
             raise InputError(f"There is no scaling {scaling!r}.", hint="Use unit, imagenet or raw.")
-        self._session = _open(self.path, threads)
+        self._session = open_session(self.path, threads)
         meta = self._session.get_modelmeta().custom_metadata_map or {}
         self._inputs(meta)
         known = list(names) if names else names_of(meta.get("names", ""))
@@ -192,7 +192,7 @@ class OnnxModel:
         return found[:MAX_BOXES]
 
 
-def _open(path: Path, threads: int):
+def open_session(path: Path, threads: int):
     try:
         import onnxruntime
     except ImportError:

@@ -37,7 +37,33 @@ def test_redact_prints_lines_and_exits_1_after_the_others(tilth, tmp_path, make_
     assert as_json[0]["file"] == "a.png"
 
 
+def test_redact_a_column_of_a_dataset(tilth, tmp_workspace, make_picture):
+    import pyarrow as pa
+
+    table = pa.table({"photo": pa.array([make_picture(1), b"no"], pa.binary())})
+    tmp_workspace.datasets.write("photos", table, lineage={"how": "test"})
+    found = tilth("redact", "photos", "--column", "photo", "--out", "safe", "--no-faces", "--json", code=1)
+    said = json.loads(found.stdout)
+    assert (said["dataset"], said["rows"], said["redacted"], said["emptied"]) == ("safe@1", 2, 1, 1)
+    assert "row 2 is not a picture" in found.stderr
+
+
+def test_redact_reads_text_and_leaves_places(tilth, tmp_path, make_picture):
+    from tests.labeling.test_redaction_reading import ALPHABET, recogniser
+
+    (tmp_path / "a.png").write_bytes(make_picture(1))
+    (tmp_path / "keys.txt").write_text("\n".join(ALPHABET))
+    model = recogniser(tmp_path / "m.onnx")
+    words = ["redact", tmp_path / "a.png", "--out", tmp_path / "out", "--no-faces", "--no-plates"]
+    found = tilth(*words, "--ocr", model, "--alphabet", tmp_path / "keys.txt", "--keep", "0,0,1,1")
+    assert json.loads(found.stdout)["regions"] == []
+    assert "Give both files" in tilth(*words, "--ocr", model, code=1).stderr
+    for wrong in ("1,2", "a,b,c,d", "0,0,2,1"):
+        assert "is no place in a picture" in tilth(*words, "--text", "--keep", wrong, code=1).stderr
+
+
 def test_wrong_use_is_2(tilth, tmp_path):
+    tilth("redact", tmp_path, code=2)
     tilth("redact", tmp_path, "--out", tmp_path, "--method", "smudge", code=2)
     tilth("labels", "export", "x", "--format", "excel", "-o", "y", code=2)
 
