@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,28 +102,42 @@ def _find(source, clip: Clip, detectors, step, cover, notes: Path, settings: dic
     with open(notes, "a" if known else "w", encoding="utf-8") as file:
         if not known:
             file.write(json.dumps(settings) + "\n")
-        try:
-            number = 0
-            while True:
-                ok, bgr = capture.read()
-                if not ok:
-                    break
-                regions.append([])
-                seen = None
-                if number % step == 0:
-                    seen = known.get(number)
-                    if seen is None:
-                        seen = find_regions(bgr, detectors)
+        with ThreadPoolExecutor(1, "look") as looking:
+            try:
+                for number, bgr, seen in _ahead(capture, detectors, step, known, looking):
+                    regions.append([])
+                    if seen is not None and number not in known:
                         file.write(json.dumps({"frame": number, "regions": [r.to_dict() for r in seen]}) + "\n")
                         if number % (20 * step) == 0:
                             file.flush()
-                flow.take(number, bgr, seen, regions)
-                number += 1
-                if progress:
-                    progress(0.75 * min(1.0, number / max(1, clip.frames)), "looking for faces and plates")
-        finally:
-            capture.release()
-    return regions, number
+                    flow.take(number, bgr, seen, regions)
+                    if progress:
+                        progress(0.75 * min(1.0, (number + 1) / max(1, clip.frames)), "looking for faces and plates")
+            finally:
+                looking.shutdown(cancel_futures=True)
+                capture.release()
+    return regions, len(regions)
+
+
+def _ahead(capture, detectors, step: int, known: dict[int, list[Region]], looking: ThreadPoolExecutor):
+    """Yield (number, frame, what was seen in it or None) in order; the next look is taken while flow follows this one.
+
+    At most `step` frames and one are in memory.
+    """
+    waiting: deque = deque()
+    number = 0
+    while True:
+        ok, bgr = capture.read()
+        if ok:
+            look = number % step == 0
+            seen = looking.submit(find_regions, bgr, detectors) if look and number not in known else None
+            waiting.append((number, bgr, seen, known.get(number) if look else None))
+            number += 1
+        while waiting and (not ok or len(waiting) > step):
+            place, frame, future, before = waiting.popleft()
+            yield place, frame, future.result() if future is not None else before
+        if not ok:
+            return
 
 
 def _read_notes(notes: Path, settings: dict) -> dict[int, list[Region]]:
@@ -251,13 +266,20 @@ def _write(source, target: Path, clip: Clip, regions, frames: int, way, audio, n
     try:
         if not writer.isOpened():
             raise SourceError(f"{name} cannot be written as MP4.", hint=f"Is there room in {target.parent}?")
-        for number in range(frames):
-            ok, bgr = capture.read()
-            if not ok:
-                raise SourceError(f"{name} could be read once, but not again.", hint="Is it still being written?")
-            writer.write(redact(bgr, regions[number], method, shape=shape, feather=feather))
-            if progress:
-                progress(0.75 + 0.25 * (number + 1) / frames, "hiding")
+        with ThreadPoolExecutor(1, "write") as writing:
+            before = None
+            for number in range(frames):
+                ok, bgr = capture.read()
+                if not ok:
+                    raise SourceError(f"{name} could be read once, but not again.", hint="Is it still being written?")
+                hidden = redact(bgr, regions[number], method, shape=shape, feather=feather)
+                if before is not None:
+                    before.result()
+                before = writing.submit(writer.write, hidden)  # while the next is read and hidden
+                if progress:
+                    progress(0.75 + 0.25 * (number + 1) / frames, "hiding")
+            if before is not None:
+                before.result()
         writer.release()
         if not part.is_file() or part.stat().st_size == 0:
             raise SourceError(f"{name} cannot be written as MP4.", hint=f"Is there room in {target.parent}?")

@@ -103,7 +103,8 @@ def test_a_stopped_run_goes_on_where_it_was(film, tmp_path):
     first = list(eye.looked)
     eye.looked.clear()
     again = redact_video(film, tmp_path / "o.mp4", [eye], every=2)
-    assert len(first) > 5 and sorted(first + eye.looked) == list(range(0, 40, 2))
+    assert len(first) > 5 and sorted({*first, *eye.looked}) == list(range(0, 40, 2))
+    assert len(first) + len(eye.looked) <= 21  # the one look that was under way is taken again
     assert sorted(p.name for p in tmp_path.iterdir()) == ["o.mp4"]
     fresh = redact_video(film, tmp_path / "p.mp4", [Eye(film, range(40))], every=2)
     assert [r["regions"] for r in again] == [r["regions"] for r in fresh]
