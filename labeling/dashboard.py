@@ -11,7 +11,7 @@ from sqlalchemy import select
 from labeling.collections import count_by_status, get_collection
 from labeling.scoring import wilson
 from labeling.workflow import workflow_of
-from labeling.workforce import FINISHED, GOLD_RIGHT
+from labeling.workforce import FINISHED, FLAG, GOLD_RIGHT
 from workspace.schema.labels import (
     LabelAnnotator,
     LabelAssignment,
@@ -19,7 +19,6 @@ from workspace.schema.labels import (
     LabelGold,
     LabelImage,
     LabelReview,
-    LabelTask,
 )
 
 
@@ -61,14 +60,14 @@ def dashboard(ws, name: str | int) -> dict:
                 select(LabelGold.image_id).join(LabelImage, LabelImage.id == LabelGold.image_id).where(mine)
             )
         )
-        total = len(session.scalars(select(LabelTask.id).where(LabelTask.collection_id == collection.id)).all())
     people = _people(work, judged)
     finished = sum(row.state in FINISHED for row, _ in work if row.image_id not in golds)
-    wanted = (total - len(golds)) * flow.people
+    items = count_by_status(ws, collection.id)
+    wanted = (sum(items.values()) - len(golds)) * flow.people
     typical = [p["median_seconds"] for p in people if p["median_seconds"]]
     return {
         "collection": collection.name,
-        "items": count_by_status(ws, collection.id),
+        "items": items,
         "gold": len(golds),
         "answers": {"finished": finished, "wanted": wanted},
         "left_hours": round(max(0, wanted - finished) * median(typical) / 3600, 2) if typical else None,
@@ -77,10 +76,10 @@ def dashboard(ws, name: str | int) -> dict:
         "skips": _count(row.reason or "No reason" for row, _ in work if row.state == "skipped"),
         "returns": _count(verdict for verdict, *_ in judged),
         "flags": [
-            {"image_id": i, "file": f, "by": who} for text, i, f, who in remarks if text == "Flagged"
+            {"image_id": i, "file": f, "by": who} for text, i, f, who in remarks if text == FLAG
         ],
         "comments": [
-            {"image_id": i, "file": f, "by": who, "text": text} for text, i, f, who in remarks if text != "Flagged"
+            {"image_id": i, "file": f, "by": who, "text": text} for text, i, f, who in remarks if text != FLAG
         ],
     }  # fmt: skip
 

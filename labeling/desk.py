@@ -17,7 +17,6 @@ from labeling.pictures import read_picture
 from labeling.workflow import Workflow, workflow_of
 from transforms.errors import Conflict, InputError, NotFound
 
-FLAG = "Flagged"
 REGION_CLASSES = [
     {"name": "face", "color": "#d9480f", "hotkey": "1"},
     {"name": "plate", "color": "#2f7ed8", "hotkey": "2"},
@@ -178,14 +177,15 @@ class LabelDesk(Desk):
         answer = annotations.current(ws, image.id, self.person)
         work = workforce.find_assignment(ws, image.id, self.person)
         own = answer.revision > 0
+        remarks = workforce.comments(ws, image.id)
         made = self._common(image, collection, flow, collections.around(ws, image)) | {
             "mode": "label",
             "document": answer.document if own else documents.empty(),
             "own": own,
-            "comments": _comments(ws, image.id, None if not flow.blind else self.person),
-            "flagged": any(
-                c["text"] == FLAG and c["by"] == self.person and not c["resolved"] for c in _raw(ws, image.id)
+            "comments": _comments(
+                remarks, workforce.checkers(ws, image.id, self.person) if flow.blind else None, self.person
             ),
+            "flagged": any(_is_flag_of(c, self.person) for c in remarks),
             "clip": tracking.clip_place(ws, image),
             "first": not own,
         }
@@ -281,16 +281,15 @@ class LabelDesk(Desk):
         image = self._mine(body["key"])
         workforce.comment(self.ws, image.id, self.person, str(body.get("text") or ""), str(body.get("region") or ""))
         flow = workflow_of(self.collection)
-        return {"comments": _comments(self.ws, image.id, None if not flow.blind else self.person)}
+        checkers = workforce.checkers(self.ws, image.id, self.person) if flow.blind else None
+        return {"comments": _comments(workforce.comments(self.ws, image.id), checkers, self.person)}
 
     def flag(self, body: dict) -> dict:
         """Mark an item for whoever runs the project, or take the mark away."""
         image = self._mine(body["key"])
-        mine = [
-            c for c in _raw(self.ws, image.id) if c["text"] == FLAG and c["by"] == self.person and not c["resolved"]
-        ]
+        mine = [c for c in workforce.comments(self.ws, image.id) if _is_flag_of(c, self.person)]
         if body.get("on") and not mine:
-            workforce.comment(self.ws, image.id, self.person, FLAG)
+            workforce.comment(self.ws, image.id, self.person, workforce.FLAG)
         elif not body.get("on"):
             for said in mine:
                 workforce.resolve_comment(self.ws, said["id"])
@@ -312,17 +311,18 @@ class LabelDesk(Desk):
         return {"filled": tracking.interpolate(self.ws, image.id, str(body.get("track")), self.person)}
 
 
-def _raw(ws, image_id: int) -> list[dict]:
-    return workforce.comments(ws, image_id)
+def _is_flag_of(comment: dict, person: str) -> bool:
+    return comment["text"] == workforce.FLAG and comment["by"] == person and not comment["resolved"]
 
 
-def _comments(ws, image_id: int, only: str | None) -> list[dict]:
+def _comments(said: list[dict], checkers: set[str] | None = None, person: str = "") -> list[dict]:
     """Return open remarks for the screen; of blind work only the person's own and those of reviewers of their answer."""
-    checkers = {r["reviewer"] for r in workforce.reviews(ws, image_id, only)} if only else set()
     return [
         {"id": c["id"], "by": c["by"], "text": c["text"], "region": c["region"]}
-        for c in _raw(ws, image_id)
-        if not c["resolved"] and c["text"] != FLAG and (only is None or c["by"] == only or c["by"] in checkers)
+        for c in said
+        if not c["resolved"]
+        and c["text"] != workforce.FLAG
+        and (checkers is None or c["by"] == person or c["by"] in checkers)
     ]
 
 
@@ -379,7 +379,7 @@ class ReviewDesk(Desk):
             "position": max(1, [*waiting, (image_id, author)].index((image_id, author)) + 1),
             "count": max(1, len(waiting)),
             "strip": [],
-            "comments": _comments(self.ws, image.id, None),
+            "comments": _comments(workforce.comments(self.ws, image.id)),
         }
 
     def answer(self, body: dict) -> dict:
@@ -422,7 +422,7 @@ class ReviewDesk(Desk):
     def comment(self, body: dict) -> dict:
         image = self._mine(body["key"])
         workforce.comment(self.ws, image.id, self.person, str(body.get("text") or ""), str(body.get("region") or ""))
-        return {"comments": _comments(self.ws, image.id, None)}
+        return {"comments": _comments(workforce.comments(self.ws, image.id))}
 
 
 class RedactionDesk(Desk):
@@ -508,7 +508,6 @@ class RedactionDesk(Desk):
         return {"item": self.item(target)}
 
 
-DESKS = {"label": LabelDesk, "review": ReviewDesk, "redaction": RedactionDesk}
 CALLS = ("assist", "comment", "flag", "previous", "follow", "interpolate", "go")
 
 
@@ -527,4 +526,4 @@ def call(desk: Desk, what: str, body: dict) -> dict:
     return action(body)
 
 
-__all__ = ["CALLS", "DESKS", "Desk", "LabelDesk", "RedactionDesk", "ReviewDesk", "address", "call"]
+__all__ = ["CALLS", "Desk", "LabelDesk", "RedactionDesk", "ReviewDesk", "address", "call"]

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from labeling.annotations import current_documents
 from labeling.collections import get_collection
-from labeling.desk import FLAG
 from labeling.gold import gold_documents
 from labeling.settled import Settled, settled
 from labeling.shapes import area, bounds
+from labeling.workforce import FLAG
 from workspace.schema.labels import LabelAnnotator, LabelAssignment, LabelComment, LabelImage, LabelTask
 
 if TYPE_CHECKING:

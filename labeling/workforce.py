@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from labeling.annotations import annotator_id, current, save
-from labeling.collections import Collection, get_collection, get_image
-from labeling.gold import gold_documents
+from labeling.collections import get_collection, get_image
 from labeling.scoring import score, wilson
 from labeling.workflow import Workflow, workflow_of
 from transforms.errors import Conflict, InputError, NotFound
@@ -32,6 +31,7 @@ from workspace.schema.labels import (
 )
 
 FINISHED = ("done", "skipped")
+FLAG = "Flagged"  # the remark by which somebody marks an item for whoever runs the project
 GOLD_RIGHT = 0.75  # a gold answer of at least this score counts as right
 NEWCOMER = 20  # a person's first answers hold twice as many gold items
 MAX_ACTIVE_SECONDS = 8 * 3600  # of one item; more is a clock that went wrong
@@ -67,8 +67,6 @@ def next_item(ws, name: str | int, annotator: str, after: int | None = None) -> 
     flow = workflow_of(collection)
     check_member(ws, flow, annotator)
     who = annotator_id(ws, annotator)
-    golds = gold_documents(ws, collection.id, exam=False)
-    exams = gold_documents(ws, collection.id, exam=True) if flow.exam else {}
     with ws.session() as session:
         _expire(session, collection.id)
         mine = {a.image_id: a for a in session.scalars(_assignments(collection.id, who))}
@@ -76,13 +74,12 @@ def next_item(ws, name: str | int, annotator: str, after: int | None = None) -> 
         held += sorted((a for a in mine.values() if a.state == "leased" and a.image_id != after), key=lambda a: a.id)
         if held:
             return _lease(session, held[0].image_id, who, annotator, held[0].purpose, flow, mine)
-        if flow.exam and exams:
-            asked = _exam_item(flow, exams, mine)
-            if asked is not None:
-                return _lease(session, asked, who, annotator, "exam", flow, mine)
-        elif golds and (asked := _gold_item(flow, annotator, golds, mine)) is not None:
-            return _lease(session, asked, who, annotator, "gold", flow, mine)
-        if flow.exam and exams and golds and (asked := _gold_item(flow, annotator, golds, mine)) is not None:
+        golds, exams = _gold_ids(session, collection.id)
+        asked = _exam_item(flow, exams, mine) if flow.exam and exams else None
+        if asked is not None:
+            return _lease(session, asked, who, annotator, "exam", flow, mine)
+        asked = _gold_item(flow, annotator, golds, mine)
+        if asked is not None:
             return _lease(session, asked, who, annotator, "gold", flow, mine)
         open_item = session.scalar(_open_items(collection.id, flow, who, after).limit(1))
         return _lease(session, open_item, who, annotator, "label", flow, mine) if open_item else None
@@ -94,6 +91,17 @@ def _assignments(collection_id: int, who: int):
         .join(LabelImage, LabelImage.id == LabelAssignment.image_id)
         .where(LabelImage.collection_id == collection_id, LabelAssignment.annotator_id == who)
     )
+
+
+def _gold_ids(session, collection_id: int) -> tuple[list[int], list[int]]:
+    """Return the numbers of the hidden gold items and of the exam's."""
+    rows = session.execute(
+        select(LabelGold.image_id, LabelGold.exam)
+        .join(LabelImage, LabelImage.id == LabelGold.image_id)
+        .where(LabelImage.collection_id == collection_id)
+        .order_by(LabelGold.image_id)
+    ).all()
+    return [i for i, exam in rows if not exam], [i for i, exam in rows if exam]
 
 
 def _expire(session, collection_id: int) -> None:
@@ -162,9 +170,9 @@ def _open_items(collection_id: int, flow: Workflow, who: int, after: int | None)
     )
 
 
-def _exam_item(flow: Workflow, exams: dict[int, dict], mine: dict) -> int | None:
+def _exam_item(flow: Workflow, exams: list[int], mine: dict) -> int | None:
     """Return the exam item to ask next, or None when the exam is passed."""
-    wanted = sorted(exams)[: flow.exam.items]
+    wanted = exams[: flow.exam.items]
     done = [mine[i] for i in wanted if i in mine and mine[i].state in FINISHED]
     if len(done) < len(wanted):
         return next(i for i in wanted if i not in mine or mine[i].state not in FINISHED)
@@ -177,12 +185,12 @@ def _exam_item(flow: Workflow, exams: dict[int, dict], mine: dict) -> int | None
     return None
 
 
-def _gold_item(flow: Workflow, annotator: str, golds: dict[int, dict], mine: dict) -> int | None:
+def _gold_item(flow: Workflow, annotator: str, golds: list[int], mine: dict) -> int | None:
     """Return a gold item now and then: more often for newcomers and for people whose gold answers slip.
 
     Which answer is followed by gold depends on the person's name and count alone, so it cannot be asked for again.
     """
-    fresh = [i for i in sorted(golds) if i not in mine or mine[i].state not in FINISHED]
+    fresh = [i for i in golds if i not in mine or mine[i].state not in FINISHED]
     if not fresh or not flow.gold_rate:
         return None
     count = sum(a.state in FINISHED for a in mine.values())
@@ -505,6 +513,11 @@ def _newest_verdicts(image_id: int):
     return select(LabelReview.annotator_id).where(LabelReview.image_id == image_id, LabelReview.revision >= newest)
 
 
+def checkers(ws, image_id: int, author: str) -> set[str]:
+    """Return who reviewed an author's answer to an item."""
+    return {r["reviewer"] for r in reviews(ws, image_id, author)}
+
+
 def reviews(ws, image_id: int, author: str | None = None) -> list[dict]:
     """Return what reviewers said of an item, oldest first."""
     query = (
@@ -604,8 +617,3 @@ def check_member(ws, flow: Workflow, annotator: str) -> None:
             f"{annotator} is not in the team {flow.team!r} that labels this collection.",
             hint="Whoever runs the project can add people to the team.",
         )
-
-
-def is_open_to(ws, collection: Collection, annotator: str) -> bool:
-    flow = workflow_of(collection)
-    return not flow.team or annotator in teams(ws).get(flow.team, [])

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
@@ -63,11 +64,13 @@ def session(engine: Engine, *, write: bool) -> Iterator[Session]:
         yield opened
 
 
-_turns: dict[int, threading.RLock] = {}
+_new_turn = threading.Lock()
+_turns: WeakKeyDictionary[Engine, threading.RLock] = WeakKeyDictionary()
 
 
 def _turn(engine: Engine) -> threading.RLock:
-    return _turns.setdefault(id(engine), threading.RLock())
+    with _new_turn:
+        return _turns.setdefault(engine, threading.RLock())
 
 
 def _prepare(connection: sqlite3.Connection, record) -> None:

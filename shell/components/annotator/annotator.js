@@ -269,18 +269,18 @@ class Editor {
   openProposals() {
     const proposed = this.item?.proposal?.regions;
     if (!proposed?.length || this.readOnly) return [];
-    const decided = new Set([...this.document.regions.map((r) => r.extra?.proposal ?? r.id), ...(this.document.extra?.rejected || [])]);
     if (this.cachedProposals?.regions === this.document.regions && this.cachedProposals.extra === this.document.extra && this.cachedProposals.from === proposed) {
       return this.cachedProposals.open;
     }
+    const decided = new Set([...this.document.regions.map((r) => r.extra?.proposal ?? r.id), ...(this.document.extra?.rejected || [])]);
     const doubt = (r) => Math.abs((r.score ?? 1) - 0.5);
     const open = proposed.filter((r) => !decided.has(r.id)).map((r, i) => ({ r, i })).sort((a, b) => doubt(a.r) - doubt(b.r) || a.i - b.i).map(({ r }) => r);
-    this.cachedProposals = { regions: this.document.regions, extra: this.document.extra, from: proposed, open };
+    this.cachedProposals = { regions: this.document.regions, extra: this.document.extra, from: proposed, open, all: new Set(open) };
     return open;
   }
 
   isProposal(region) {
-    return this.openProposals().includes(region);
+    return this.openProposals().length > 0 && this.cachedProposals.all.has(region);
   }
 
   proposedClasses() {
