@@ -1,4 +1,4 @@
-"""`tilth profile`, `tilth bias`, `tilth pii`."""
+"""`tilth profile`, `tilth pii`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A file, a dat
 
 def register(app: typer.Typer) -> None:
     app.command("profile")(profile)
-    app.command("bias")(bias)
     app.command("pii")(pii)
 
 
@@ -24,6 +23,14 @@ def register(app: typer.Typer) -> None:
 def profile(
     ctx: typer.Context,
     data: DataArgument,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="COLUMN", help="The column to predict: classes, leaks, a quick model."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="DATA", help="What DATA was before: show what changed instead."),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML page.")
     ] = None,
@@ -32,92 +39,80 @@ def profile(
 ) -> None:
     """Profile all rows of DATA: types, missing values, spread, and warnings with the step that fixes each."""
     from insights.profile import profile as look
-    from insights.report import said, to_html
+    from insights.report import to_html
+    from sources.opening import open_data
     from transforms.writing import write_text
 
     with opened_data(ctx, data) as (con, opened):
         for warning in opened.warnings:
             say(f"Warning: {warning}")
-        found = look(opened.sql(), con)
+        found = look(opened.sql(), con, target=target)
         name = opened.name
+        if against:
+            from insights.profile_difference import difference
+
+            with open_data(open_workspace(ctx), against) as other:
+                for warning in other.warnings:
+                    say(f"Warning: {warning}")
+                changed = difference(look(other.sql(), con, target=_if_there(target, other, con)), found)
+                other_name = other.name
     if html:
         write_text(html, to_html(found, name))
+    written = [f"Report: {html}"] if html else []
+    if against:
+        content = {"name": name, "against": other_name, **changed.as_json()}
+        emit(ctx, content, lambda: "\n".join([*_difference_lines(changed, name, other_name), *written]))
+        return
+    emit(ctx, {"name": name, **found.as_json()}, lambda: "\n".join([*_profile_lines(found, name), *written]))
+
+
+def _if_there(target: str | None, other, con) -> str | None:
+    """Return the target where the other table has it: it may be new."""
+    return target if target in con.sql(f"FROM {other.sql()}").columns else None
+
+
+def _profile_lines(found, name: str) -> list[str]:
+    from insights.report import said
+
     shown = [
-        {"column": c.name, "type": c.type, "missing": c.missing, "distinct": c.distinct, "min": said(c.min)[:24], "max": said(c.max)[:24], "mean": c.mean}
+        {"column": c.name, "type": c.type, "is": c.meaning or "", "missing": c.missing, "distinct": c.distinct,
+         "min": said(c.min)[:24], "max": said(c.max)[:24], "mean": c.mean}
         for c in found.columns
     ]  # fmt: skip
-
-    def words() -> str:
-        lines = [
-            f"{name}: {found.rows:,} rows, {len(found.columns):,} columns.",
-            "",
-            table(shown, ["column", "type", "missing", "distinct", "min", "max", "mean"]),
-        ]
-        if found.warnings:
-            lines += [
-                "",
-                *(f"{w['severity']:<6}  {w['column'] or 'whole table'}: {w['message']}" for w in found.warnings),
-            ]
-        return "\n".join([*lines, *([f"Report: {html}"] if html else [])])
-
-    emit(ctx, {"name": name, **found.as_json()}, words)
+    lines = [
+        f"{name}: {found.rows:,} rows, {len(found.columns):,} columns.",
+        "",
+        table(shown, ["column", "type", "is", "missing", "distinct", "min", "max", "mean"]),
+    ]
+    if found.warnings:
+        lines += ["", *(f"{w['severity']:<6}  {w['column'] or 'whole table'}: {w['message']}" for w in found.warnings)]
+    return lines + (_target_lines(found.target) if found.target else [])
 
 
-@user_errors
-def bias(
-    ctx: typer.Context,
-    data: DataArgument,
-    label: Annotated[str, typer.Option(metavar="L", help="The column with the outcome.")],
-    positive: Annotated[
-        list[str],
-        typer.Option(metavar="V", help="The outcome that is good to get (repeatable), or '>40' for a number or date."),
-    ],
-    facet: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="F=V",
-            help="A group to protect (repeatable): sex=Female, race=Black,Other, 'age>40', or sex for each value.",
-        ),
-    ] = None,
-    group: Annotated[str | None, typer.Option(metavar="G", help="The column with strata, for CDDL.")] = None,
-    predicted: Annotated[str | None, typer.Option(metavar="P", help="The column with the predicted outcome.")] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure bias by Clarify's definitions: how a group fares against everybody else."""
-    from insights.bias import measure
+def _target_lines(found: dict) -> list[str]:
+    lines = ["", f"Target {found['column']}: {found['task']}. {found['reason']}"]
+    if found["powers"]:
+        powers = [{"column": p["column"], "prediction power": f"{p['power']:.3f}"} for p in found["powers"][:20]]
+        lines += [table(powers, ["column", "prediction power"])]
+    if model := found["model"]:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in model["metrics"].items() if value is not None)
+        usual = ", ".join(f"{name} {value:.4g}" for name, value in model["baseline"].items())
+        lines += [f"Quick model ({model['name']}, {model['rows']:,} rows): {shown}. Without a model: {usual}."]
+    return lines
 
-    with opened_data(ctx, data) as (con, opened):
-        for warning in opened.warnings:
-            say(f"Warning: {warning}")
-        chosen = positive[0] if len(positive) == 1 else positive
-        found = measure(
-            con,
-            opened.sql(),
-            label=label,
-            positive=chosen,
-            facets=facet or [],
-            group=group,
-            predicted=predicted,
-        )
-        name = opened.name
 
-    def words() -> str:
-        lines = []
-        for one in found.facets:
-            rows = [
-                {
-                    "metric": r.metric,
-                    "value": "" if r.value is None else f"{r.value:.6f}",
-                    "severity": r.severity,
-                    "says": r.says,
-                }
-                for r in one.readings
-            ]
-            lines += [f"{one.facet}: {one.value}", table(rows, ["metric", "value", "severity", "says"]), *one.notes, ""]
-        return "\n".join(lines).rstrip()
-
-    emit(ctx, {"name": name, **found.as_json()}, words)
+def _difference_lines(found, name: str, other: str) -> list[str]:
+    lines = [f"{other} → {name}: {found.before_rows:,} → {found.after_rows:,} rows."]
+    for words, names in (("Added", found.added), ("Removed", found.removed)):
+        lines += [f"{words}: {', '.join(names)}."] if names else []
+    shown = [{"column": c.name, "change": f"{c.change:.3f}", "what": "; ".join(c.says)} for c in found.changed()]
+    if shown:
+        lines += ["", table(shown, ["column", "change", "what"])]
+    else:
+        lines += ["No column that both have differs."]
+    for words, warnings in (("new", found.warnings_new), ("gone", found.warnings_gone)):
+        lines += [f"{words:<4}  {w['column'] or 'whole table'}: {w['message']}" for w in warnings]
+    return lines
 
 
 @user_errors

@@ -1,8 +1,9 @@
 """Profile: what is in a table, column by column, from all rows, and what looks wrong with a step that fixes it.
 
 A few queries per table: one scan for all plain aggregates, one more per number or time column for quantiles, histogram
-and outliers, one per column with few distinct values for its most frequent ones. What is estimated says so
-(`distinct_is_exact`). `warnings` come from `insights.quality`.
+and spread, one for the outliers of all of them, one per column with few distinct values for its most frequent ones.
+What is estimated says so (`distinct_is_exact`). `warnings` come from `insights.quality`, relations between columns from
+`insights.quality_relations`, the view of a target column from `insights.quality_target`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from transforms.errors import InputError
+from transforms.errors import ColumnNotFound, InputError
 from workspace.sql import ident, one_row, text, type_name
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EXACT_QUANTILES_UP_TO = 50_000_000  # rows; exact quantiles keep one column in m
 CORRELATED_COLUMNS = 15
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 LOOK_AT = 10_000  # rows that tell whether a text column is worth testing for numbers and dates
+ROBUST = 5.0  # an outlier lies further from the median than so many robust deviations
 # Spellings of "not known" seen in real tables, compared without case and outer white space.
 DISGUISED = (
     "nan",
@@ -71,7 +73,10 @@ class Column:
     negative: int | None = None
     infinite: int | None = None
     nan: int | None = None
-    outliers: int | None = None  # beyond 3 quartile distances from the quartiles
+    robust_std: float | None = None  # of the population, after clipping to the 5 % and 95 % quantiles
+    outliers: int | None = None  # beyond the median ± 5 robust deviations; None where the two quantiles are equal
+    outlier_low: float | None = None  # the bounds
+    outlier_high: float | None = None
     length_min: int | None = None
     length_max: int | None = None
     length_mean: float | None = None
@@ -84,6 +89,11 @@ class Column:
     written_numbers_in_text: int | None = None  # 1,000 $4.99 19M
     dates_in_text: int | None = None
     case_variants: int | None = None
+    meaning: str | None = None  # the semantic type: e-mail address, UUID, country code, category, identifier …
+    meaning_pattern: str | None = None  # the regular expression that its values match
+    invalid: int | None = None  # known values that are no such thing (not blank, not disguised)
+    patterns: list[dict] = field(default_factory=list)  # [{"pattern", "count", "example"}]: A, a, 9 for each character
+    patterns_are_exact: bool = True  # False: of a sample
     top: list[dict] = field(default_factory=list)  # [{"value", "count"}], most frequent first
     histogram: list[dict] = field(
         default_factory=list
@@ -106,6 +116,12 @@ class Profile:
     columns: list[Column]
     duplicate_rows: int | None
     correlations: list[dict]  # [{"a", "b", "r"}] of number columns, Pearson, strongest first
+    associations: list[dict] = field(
+        default_factory=list
+    )  # [{"a", "b", "value", "measure"}]: Cramér's V, correlation ratio
+    collinear: dict = field(default_factory=dict)  # {"columns": [{"column", "vif"}], "singular_values": […], "rows"}
+    anomalies: dict = field(default_factory=dict)  # {"rows_looked_at", "columns", "rows": [{"score", "row": {…}}]}
+    target: dict | None = None  # see insights.quality_target
     warnings: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -114,7 +130,7 @@ class Profile:
 
     def as_json(self) -> dict:
         """Return plain JSON: dates as ISO text, infinite numbers as text."""
-        return _plain(asdict(self))
+        return plain(asdict(self))
 
 
 def profile(
@@ -122,27 +138,35 @@ def profile(
     con: DuckDBPyConnection,
     *,
     details: bool = True,
+    target: str | None = None,
     on_progress: Callable[[float, str], None] | None = None,
 ) -> Profile:
     """Profile all rows of a table.
 
     Args:
         table: SQL to stand behind FROM (such as `read_parquet(['…'])`), or a relation of `con`.
-        details: also duplicates, correlations and text checks; False gives about what SUMMARIZE does.
+        details: also duplicates, relations, anomalous rows and text checks; False gives about what SUMMARIZE does.
+        target: the column that a model shall predict; adds `Profile.target` and the warnings about it.
         on_progress: called with (share done, what is being looked at).
+
+    Raises:
+        InputError: the table has no column.
+        ColumnNotFound: it has no such target.
     """
-    from insights import quality
+    from insights import quality, quality_relations, quality_target, quality_texts
 
     source = _source(table, con)
     relation = con.sql(f"SELECT * FROM {source}")
     if not relation.columns:
         raise InputError("The table has no column.")
+    if target is not None and target not in relation.columns:
+        raise ColumnNotFound.of(target, dict.fromkeys(relation.columns))
     columns = [Column(n, type_name(t), kind_of(str(t))) for n, t in zip(relation.columns, relation.types, strict=True)]
     tell = on_progress or (lambda share, words: None)
     tell(0.0, "Counting")
     rows = _plain_aggregates(con, source, columns)
     for place, column in enumerate(columns):
-        tell(0.2 + 0.6 * place / len(columns), f"Looking at {column.name}")
+        tell(0.1 + 0.5 * place / len(columns), f"Looking at {column.name}")
         if not column.known:
             continue
         if column.kind in ("number", "time"):
@@ -153,10 +177,18 @@ def profile(
             _text_checks(con, source, column)
     found = Profile(rows, columns, None, [])
     if details and rows:
-        tell(0.8, "Looking for duplicate rows")
+        tell(0.6, "Looking for outliers")
+        _outliers(con, source, columns)
+        tell(0.65, "Looking for duplicate rows")
         found.duplicate_rows = _duplicates(con, source, columns)
-        tell(0.9, "Correlating")
+        tell(0.75, "Correlating")
         found.correlations = _correlations(con, source, columns, found.notes)
+        quality_relations.fill(con, source, found, target)
+    if target is not None and rows:
+        tell(0.85, f"Asking what predicts {target}")
+        found.target = quality_target.look(con, source, found, target)
+    for column in columns:
+        column.meaning = quality_texts.meaning_of(column)
     _notes(found)
     found.warnings = quality.warnings(found)
     tell(1.0, "Done")
@@ -188,7 +220,7 @@ def _is_float(column: Column) -> bool:
     return column.type in ("float32", "float64")
 
 
-def _value(column: Column) -> str:
+def number_sql(column: Column) -> str:
     """Return SQL for a number as DOUBLE without NaN and infinity, for a time as microseconds since 1970."""
     name = ident(column.name)
     if column.kind == "time":
@@ -212,7 +244,7 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
         )
         asked.append((c, "distinct", f"approx_count_distinct({name})"))
         if c.kind == "number":
-            x = _value(c)
+            x = number_sql(c)
             ends = x if _is_float(c) else name
             asked += [(c, "min", f"min({ends})"), (c, "max", f"max({ends})"), (c, "mean", f"avg({x})")]
             asked += [(c, "zeros", f"count(*) FILTER ({name} = 0)"), (c, "negative", f"count(*) FILTER ({name} < 0)")]
@@ -245,7 +277,7 @@ def _plain_aggregates(con, source: str, columns: list[Column]) -> int:
 
 def _numbers(con, source: str, c: Column) -> None:
     """Fill quantiles, spread, shape, outliers and histogram of a number or time column."""
-    x = _value(c)
+    x = number_sql(c)
     listed = f"[{', '.join(map(str, QUANTILES))}]"
     c.quantiles_are_exact = c.known <= EXACT_QUANTILES_UP_TO
     how = "quantile_cont" if c.quantiles_are_exact else "approx_quantile"
@@ -255,12 +287,6 @@ def _numbers(con, source: str, c: Column) -> None:
         return
     c.quantiles = {str(q): _shown(v, c) for q, v in zip(QUANTILES, quantiles, strict=True)}
     edges, index = _bins(c, low, high)
-    q1, q3 = quantiles[2], quantiles[4]
-    far = (
-        f"count(*) FILTER (x < {float(q1 - 3 * (q3 - q1))!r} OR x > {float(q3 + 3 * (q3 - q1))!r})"
-        if c.kind == "number" and q3 > q1 and math.isfinite(8 * (abs(q1) + abs(q3)))
-        else "NULL"
-    )
     # The moments come with the histogram: they are about the mean, and one pass over the column serves both.
     shift = c.mean if c.kind == "number" else None
     moments = (
@@ -270,17 +296,46 @@ def _numbers(con, source: str, c: Column) -> None:
     )
     d = f"x - {shift!r}" if moments[0] == "s" else "0"
     rows = con.execute(
-        f"SELECT {index} AS bin, count(*), {far}, {moments} FROM (SELECT x, {d} AS d FROM (SELECT {x} AS x FROM {source}) WHERE x IS NOT NULL) GROUP BY bin"
+        f"SELECT {index} AS bin, count(*), {moments} FROM (SELECT x, {d} AS d FROM (SELECT {x} AS x FROM {source}) WHERE x IS NOT NULL) GROUP BY bin"
     ).fetchall()
     counts = {int(row[0]): row[1] for row in rows}
     c.histogram = [
         {"low": _shown(edges[i], c), "high": _shown(edges[i + 1], c), "count": counts.get(i, 0)}
         for i in range(len(edges) - 1)
     ]
-    if c.kind == "number":
-        c.outliers = sum(row[2] or 0 for row in rows)
-        if moments[0] == "s":
-            _shape(c, sum(counts.values()), *(sum(row[place] for row in rows) for place in (3, 4, 5)))
+    if moments[0] == "s":
+        _shape(c, sum(counts.values()), *(sum(row[place] for row in rows) for place in (2, 3, 4)))
+
+
+def _outliers(con, source: str, columns: list[Column]) -> None:
+    """Fill the robust deviation and the outliers of all number columns, in two scans.
+
+    Where the 5 % and the 95 % quantile are equal, the deviation is 0 and every other value would count: not judged.
+    """
+    able = [c for c in columns if c.kind == "number" and c.quantiles]
+    able = [c for c in able if c.quantiles["0.05"] < c.quantiles["0.95"] and math.isfinite(c.std or math.inf)]
+    if not able:
+        return
+    clipped = ", ".join(
+        f"stddev_pop(least(greatest({number_sql(c)}, {float(c.quantiles['0.05'])!r}), {float(c.quantiles['0.95'])!r}))"
+        for c in able
+    )
+    for c, deviation in zip(able, one_row(con, f"SELECT {clipped} FROM {source}"), strict=True):
+        middle = float(c.quantiles["0.5"])
+        c.robust_std, c.outlier_low, c.outlier_high = (
+            deviation,
+            middle - ROBUST * deviation,
+            middle + ROBUST * deviation,
+        )
+    counted = ", ".join(f"count(*) FILTER ({outside(c)})" for c in able)
+    for c, n in zip(able, one_row(con, f"SELECT {counted} FROM {source}"), strict=True):
+        c.outliers = n
+
+
+def outside(c: Column) -> str:
+    """Return SQL that is true for an outlier. A value on the bound is none, however the bound was rounded."""
+    room = 1e-9 * c.robust_std
+    return f"({number_sql(c)} < {c.outlier_low - room!r} OR {number_sql(c)} > {c.outlier_high + room!r})"
 
 
 def _shape(c: Column, n: int, m2: float, m3: float, m4: float) -> None:
@@ -312,18 +367,22 @@ def _bins(c: Column, low: float, high: float) -> tuple[list[float], str]:
 
 def _top_values(con, source: str, c: Column, *, exact_only: bool) -> None:
     """Fill the most frequent values with exact counts; where there are few, also the exact number of distinct ones."""
+    from insights import quality_texts
+
     name = ident(c.name)
     known = f"{name} IS NOT NULL" + (f" AND NOT isnan({name})" if _is_float(c) else "")
     if c.distinct <= EXACT_UP_TO:
         folded = ", count(DISTINCT lower(trim(v::VARCHAR))) FILTER (true)" if c.kind == "text" else ", NULL"
-        values = f"SELECT {name} AS v, count(*) AS n FROM {source} WHERE {known} GROUP BY v"
+        values = f"SELECT {name} AS v, count(*) AS n FROM {source} WHERE {known} GROUP BY 1"
         con.execute(f"CREATE OR REPLACE TEMP TABLE tilth_values AS {values}")
         c.distinct, different = one_row(con, f"SELECT count(*){folded} FROM tilth_values")
         c.distinct_is_exact = True
         c.case_variants = None if different is None else c.distinct - different
         rows = con.execute(f"SELECT v::VARCHAR, n FROM tilth_values ORDER BY n DESC, v LIMIT {TOP}").fetchall()
-        con.execute("DROP TABLE tilth_values")
         c.top = [{"value": value, "count": n} for value, n in rows]
+        if c.kind == "text" and not exact_only:
+            quality_texts.fill(con, "tilth_values", c)
+        con.execute("DROP TABLE tilth_values")
     elif c.kind == "text" and not exact_only:
         likely = one_row(con, f"SELECT approx_top_k({name}, {TOP}) FROM {source}")[0] or []
         wanted = ", ".join(text(str(value)) for value in likely)
@@ -331,6 +390,7 @@ def _top_values(con, source: str, c: Column, *, exact_only: bool) -> None:
             f"SELECT {name}, count(*) AS n FROM {source} WHERE {name} IN ({wanted}) GROUP BY 1 ORDER BY n DESC, 1"
         ).fetchall() if likely else []  # fmt: skip
         c.top = [{"value": value, "count": n} for value, n in rows if n > 1]
+        quality_texts.fill_from_rows(con, source, c)
 
 
 def _text_checks(con, source: str, c: Column) -> None:
@@ -362,12 +422,12 @@ def _text_checks(con, source: str, c: Column) -> None:
         setattr(c, key, value)
     if c.empty or c.white_space:
         rows = con.execute(
-            f"SELECT DISTINCT {v} AS v FROM {source} WHERE trim(v, {BLANKS}) = '' ORDER BY v LIMIT 20"
+            f"SELECT DISTINCT v FROM (SELECT {v} AS v FROM {source}) WHERE trim(v, {BLANKS}) = '' ORDER BY v LIMIT 20"
         ).fetchall()
         c.blanks = [value for (value,) in rows]
     if hidden:
         rows = con.execute(
-            f"SELECT {v} AS v, count(*) AS n FROM {source} WHERE lower(trim(v)) IN ({listed}) GROUP BY v ORDER BY n DESC, v LIMIT 20"
+            f"SELECT v, count(*) AS n FROM (SELECT {v} AS v FROM {source}) WHERE lower(trim(v)) IN ({listed}) GROUP BY v ORDER BY n DESC, v LIMIT 20"
         ).fetchall()
         c.disguised = [{"value": value, "count": n} for value, n in rows]
 
@@ -391,7 +451,7 @@ def _correlations(con, source: str, columns: list[Column], notes: list[str]) -> 
     pairs = [(a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]]
     if not pairs:
         return []
-    values = ", ".join(f"{_value(c)} AS x{i}" for i, c in enumerate(numbers))
+    values = ", ".join(f"{number_sql(c)} AS x{i}" for i, c in enumerate(numbers))
     place = {c.name: f"x{i}" for i, c in enumerate(numbers)}
     asked = ", ".join(f"corr({place[a.name]}, {place[b.name]})" for a, b in pairs)
     row = one_row(con, f"SELECT {asked} FROM (SELECT {values} FROM {source})")
@@ -425,11 +485,11 @@ def _shown(value: float | None, c: Column) -> Any:
     return moment if "UTC" in c.type else moment.replace(tzinfo=None)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: plain(v) for key, v in value.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -8,7 +8,11 @@ import streamlit as st
 
 from insights import bias
 from insights.bias import Choice, FacetBias
+from insights.bias.page import shown, shown_interval
 from insights.profile import kind_of
+from shell.bias_explain import explain_part
+from shell.bias_groups import groups_part
+from shell.bias_mitigation import mitigation_part
 from shell.state import state
 from shell.widgets import empty, guard, header, md, workspace
 from workspace.datasets import DatasetVersion
@@ -18,6 +22,7 @@ VALUES, THRESHOLD = "Values", "Threshold"
 SHOWN_VALUES = 200
 COLOUR = {"high": "red", "medium": "orange", "low": "green", "none": "gray"}
 REST = "everybody else"
+VERDICT = {"alert": ("outside the allowed range", "red"), "fine": ("within the allowed range", "green"), "unclear": ("cannot be told", "gray")}  # fmt: skip
 PAINT = ["#C2703D", "#4B6EA8"]  # the group, the rest
 
 
@@ -47,8 +52,22 @@ def main() -> None:
                 icon=":material/balance:",
             )
             return
-        report = measured(version.content_hash, *question, version)
-        show(report, version)
+        answer(version, question)
+
+
+def answer(version: DatasetVersion, question: tuple) -> None:
+    """Show the part that is asked for; only that one is computed."""
+    group, meet, lessen, explain = "This group", "Where groups meet", "Lessen it", "Explain a model"
+    part = st.segmented_control("Part", [group, meet, lessen, explain], default=group, key="bias_part", label_visibility="collapsed")  # fmt: skip
+    if part == meet:
+        groups_part(version, question, column_kinds(version.content_hash, version))
+    elif part == lessen:
+        mitigation_part(version, question, column_kinds(version.content_hash, version))
+    elif part == explain:
+        explain_part(version)
+    else:
+        with_intervals = st.toggle("Intervals: what chance alone could do", value=True, key="bias_intervals", help="1,000 resamples of the counts (bootstrap, 95%). We say bias only where the whole interval is outside the allowed range.")  # fmt: skip
+        show(measured(version.content_hash, *question, with_intervals, version), version)
 
 
 def choose(found: list[DatasetVersion]) -> DatasetVersion:
@@ -89,12 +108,12 @@ def measured(
     facet: Choice,
     group: str | None,
     predicted: str | None,
+    intervals: bool,
     _version: DatasetVersion,
 ):
+    asked = {"label": label, "positive": positive, "group": group, "predicted": predicted, "intervals": intervals}
     with connection() as con:
-        return bias.measure(
-            con, _version.sql(), label=label, positive=positive, facets=[facet], group=group, predicted=predicted
-        )
+        return bias.measure(con, _version.sql(), facets=[facet], **asked)
 
 
 def ask(version: DatasetVersion) -> tuple | None:
@@ -152,8 +171,13 @@ def show(report: bias.BiasReport, version: DatasetVersion) -> None:
     rates(found, report)
     cards("In the labels", [readings[m] for m in bias.PRE_TRAINING if m in readings])
     st.caption(bias.SAME_FACT)
+    if found.outcomes:
+        over = ", ".join(f"{name} {value:.3f}".replace("inf", "∞") for name, value in found.outcomes.items())
+        st.caption(md(f"Over all outcomes of {report.label}, not only the good one: {over}."))
     if report.predicted:
         cards("In the predictions", [readings[m] for m in bias.POST_TRAINING if m in readings])
+    if found.is_small:
+        st.warning("One of the two sides is small: what these figures show may be chance.", icon=":material/group:")
     for note in found.notes:
         st.caption(":material/info: " + md(note))
     with st.expander("Counts behind it", icon=":material/table:"):
@@ -175,8 +199,11 @@ def show(report: bias.BiasReport, version: DatasetVersion) -> None:
             }
         )
         st.dataframe(rules, hide_index=True)
-    st.download_button("Download (JSON)", lambda: json.dumps(report.as_json(), ensure_ascii=False, indent=1), f"{version.name}-bias.json",
-                       "application/json", on_click="ignore", icon=":material/download:")  # fmt: skip
+    left, right, _ = st.columns([1, 1, 2])
+    left.download_button("Report (HTML)", lambda: bias.to_html(report, version.ref), f"{version.name}-bias.html", "text/html",
+                         on_click="ignore", icon=":material/download:", width="stretch")  # fmt: skip
+    right.download_button("Report (JSON)", lambda: json.dumps(report.as_json(), ensure_ascii=False, indent=1), f"{version.name}-bias.json",
+                          "application/json", on_click="ignore", icon=":material/download:", width="stretch")  # fmt: skip
 
 
 def rates(found: FacetBias, report: bias.BiasReport) -> None:
@@ -220,9 +247,12 @@ def cards(title: str, readings: list[bias.Reading]) -> None:
                     st.badge(r.severity if r.severity != "none" else "not defined", color=COLOUR[r.severity])
                 st.metric(
                     bias.NAMES[r.metric],
-                    "–" if r.value is None else f"{r.value:.3f}".replace("inf", "∞"),
+                    shown(r.value, 3),
                     label_visibility="collapsed",
                 )
+                if r.interval:
+                    words, colour = VERDICT[r.verdict]
+                    st.markdown(f":{colour}[{md(shown_interval(r))}: {words}]")
                 st.caption(md(r.says))
 
 

@@ -49,9 +49,9 @@ def main() -> None:
         ("Models", "models", ":material/model_training:", len(models), "models", "Train, compare, register, predict."),
         ("Runs", "runs", ":material/history:", None, "", "Everything long, with progress and outcome."),
     ]
-    for start in range(0, len(rows), 4):
+    for start in range(0, len(rows), 5):
         for column, (title, page, icon, number, unit, words) in zip(
-            st.columns(4), rows[start : start + 4], strict=True
+            st.columns(5), rows[start : start + 5], strict=False
         ):
             with column, st.container(key=f"card_{page}", height="stretch"):
                 st.page_link(f"../pages/{page}.py", label=f"**{title}**", icon=icon)

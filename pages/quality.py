@@ -1,10 +1,15 @@
-"""Quality: what is in a dataset, what is wrong with it and what fixes it."""
+"""Quality: what is in a dataset, what is wrong with it and what fixes it; what changed since another one."""
 
 from __future__ import annotations
 
+import streamlit as st
+
 from shell.dataset_picker import choose_version
-from shell.quality_report import quality_view
+from shell.quality_compare import compare_view
+from shell.quality_report import report_view
 from shell.widgets import guard, header
+
+VIEWS = {"Report": report_view, "Compare": compare_view}  # label: a function of the version
 
 
 def main() -> None:
@@ -15,8 +20,12 @@ def main() -> None:
             "Here you read the quality report of a dataset, with a fix for each finding.",
             ":material/fact_check:",
         )
-        if version is not None:
-            quality_view(version)
+        if version is None:
+            return
+        view = st.segmented_control(
+            "View", list(VIEWS), default="Report", required=True, key="quality_view", label_visibility="collapsed"
+        )
+        VIEWS[view](version)
 
 
 main()

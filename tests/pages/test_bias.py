@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -84,3 +85,70 @@ def test_a_threshold_and_a_bad_one(page, pay):
     assert {m.label: m.value for m in at.metric}["Difference in positive proportions in labels"] == "0.500"
     at.text_input(key="bias_facet_pay_age_bound").input("old").run()
     assert "'old' does not fit column 'age'" in at.error[0].value
+
+
+def test_intervals_and_their_verdicts(page, pay):
+    at = ask(page())
+    # four and four rows: an interval so wide that nothing can be told
+    assert any("cannot be told" in m.value for m in at.markdown)
+    assert any("what these figures show may be chance" in w.value for w in at.warning)
+    at.toggle(key="bias_intervals").set_value(False).run()
+    assert not any("cannot be told" in m.value for m in at.markdown)
+
+
+def part(at, name):
+    at.segmented_control(key="bias_part").select(name).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def test_where_groups_meet(page, pay):
+    at = part(ask(page()), "Where groups meet")
+    assert "Choose a second column" in at.info[0].value
+    at.multiselect(key="bias_cross_pay_sex").select("job").run()
+    assert not at.exception and not at.error
+    assert list(at.dataframe[0].value["Group"])[0] == "f × v"
+    assert any("4 groups" in m.value for m in at.markdown)
+    at.multiselect(key="bias_cross_pay_sex").select("age").run()
+    at.text_input(key="bias_cross_bound_pay_age").input("old").run()
+    assert "'old' does not fit column 'age'" in at.error[0].value
+
+
+def wait(at, seen):
+    for _ in range(100):
+        if seen(at):
+            return at
+        time.sleep(0.1)
+        at.run()
+    raise AssertionError("it did not end")
+
+
+def test_a_mitigation_shows_before_and_after(page, pay):
+    at = part(ask(page()), "Lessen it")
+    next(b for b in at.button if b.label == "Try it").click().run()
+    wait(at, lambda at: len(at.dataframe))
+    assert not at.exception, at.exception
+    shown = {row["Metric"]: row for row in at.dataframe[0].value.to_dict("records")}
+    assert (shown["DPL"]["Before"], shown["DPL"]["After"]) == ("0.5000", "0.0000")
+    at.radio(key="bias_method").set_value("massage").run()
+    assert next(b for b in at.button if b.label == "Try it").disabled
+
+
+def test_without_a_model_there_is_nothing_to_explain(page, pay):
+    at = part(ask(page()), "Explain a model")
+    assert any("No model to explain yet" in m.value for m in at.markdown)
+
+
+def test_a_model_is_explained(page, pay, tmp_workspace):
+    from training.train import train
+
+    rows = pa.table({"sex": ["m", "f"] * 40, "job": ["u", "u", "v", "v"] * 20, "paid": ["yes", "no"] * 40})
+    tmp_workspace.datasets.write("big", rows, lineage={"how": "test"})
+    train(tmp_workspace, "payer", "big", target="paid", features=["sex", "job"])
+    tmp_workspace.datasets.write("pay", rows.slice(0, 8), lineage={"how": "test"})
+    at = part(ask(page()), "Explain a model")
+    at.button(key="bias_explain").click().run()
+    wait(at, lambda at: len(at.dataframe) == 2)
+    assert not at.exception, at.exception
+    assert set(at.dataframe[0].value["Column"]) == {"sex", "job"}
+    assert len(at.dataframe[1].value) == 2
