@@ -54,9 +54,11 @@ def _warnings(found: Profile) -> str:
 
 
 def fix_label(fix: dict | None) -> str:
-    """Return the step's label in the catalogue, or a dash."""
+    """Return the step's label in the catalogue, or a dash; setting values to missing is called that."""
     from transforms import catalog
 
+    if fix and fix["settings"].get("make") == "missing":
+        return "Make them missing"
     return catalog.get(fix["transform"]).label if fix else "–"
 
 

@@ -35,7 +35,7 @@ def main() -> None:
             "label",
             ":material/draw:",
             len(collections),
-            "collections",
+            "projects",
             "Redact and annotate images in the browser.",
         ),
         (
@@ -57,7 +57,7 @@ def main() -> None:
                 st.page_link(f"../pages/{page}.py", label=f"**{title}**", icon=icon)
                 st.caption(words)
                 if number is not None:
-                    st.markdown(f"**{count(number)}** {unit}")
+                    st.markdown(f"**{count(number)}** {unit.removesuffix('s') if number == 1 else unit}")
     recent(ws)
 
 

@@ -134,7 +134,8 @@ def small_chart(version: DatasetVersion, spec: ChartSpec, key: str) -> None:
 def plain_look(drawn):
     """Return the chart without legend, with small letters, on the ground of its card."""
     clear = drawn.configure(background="transparent").configure_legend(disable=True)
-    return clear.configure_axis(titleFontSize=9, titlePadding=2, labelFontSize=9, labelLimit=70)
+    clear = clear.configure_axis(titleFontSize=9, titlePadding=2, labelFontSize=9, labelLimit=60)
+    return clear.configure_axisX(labelOverlap=True, labelLimit=45).configure_text(opacity=0)
 
 
 def suggestions(version: DatasetVersion, kinds: dict[str, str]) -> None:

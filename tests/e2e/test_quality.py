@@ -49,7 +49,7 @@ def test_a_fix_becomes_a_step(reader):
     reader.go("quality")
     reader.see("missing values in disguise")
     row = reader.page.locator('[data-testid="stHorizontalBlock"]', has_text="missing values in disguise").last
-    reader.press(row.get_by_role("button", name="Set values where"))
+    reader.press(row.get_by_role("button", name="Make them missing"))
     reader.page.wait_for_url("**/prepare")
     reader.rest()
 
