@@ -9,12 +9,14 @@ import streamlit as st
 from insights import charts
 from insights.charts import ChartData, ChartSpec, SavedChart
 from shell.chart_builder import filters, put, said, set_filters
+from shell.quality_runs import answer
 from shell.state import state
 from shell.widgets import guard, md, workspace
 from transforms.errors import AppError
 from workspace.datasets import DatasetVersion
 from workspace.sql import connection, ident
 
+AT_ONCE = 3_000_000  # rows; the chart of a larger table is counted by a run
 SMALL_PICTURES_UP_TO = 2_000_000  # rows; of a larger table the cards have words only
 
 
@@ -33,13 +35,25 @@ def distinct_values(content_hash: str, _version: DatasetVersion) -> dict[str, in
         return dict(zip(names, con.execute(f"SELECT {counts} FROM {_version.sql()}").fetchall()[0], strict=True))
 
 
+def large_chart(version: DatasetVersion, spec: ChartSpec) -> ChartData | None:
+    """Return the chart of a large table, counted by a run that shows its progress and can be cancelled; None meanwhile."""
+    return answer(
+        f"chart {version.content_hash} {spec.model_dump_json()}",
+        f"Chart of {version.ref}: {charts.title(spec)}",
+        lambda con, progress: charts.build(con, version.sql(), spec),
+        at_once=False,
+    )
+
+
 def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
 def show_chart(version: DatasetVersion, spec: ChartSpec) -> None:
     """Draw the chart with its caption; offer what was selected in it, saving, and files."""
-    data = chart_data(version.content_hash, spec.model_dump_json(), version)
+    data = large_chart(version, spec) if version.rows > AT_ONCE else chart_data(version.content_hash, spec.model_dump_json(), version)  # fmt: skip
+    if data is None:
+        return
     head, keep, menu = st.columns([3.2, 1, 1.25], vertical_alignment="center")
     head.markdown(f"##### {md(charts.title(data.spec))}")
     with keep.popover("Save", icon=":material/bookmark_add:", width="stretch"):

@@ -172,3 +172,24 @@ def test_a_measure_asks_for_a_column(app, people):
     at.selectbox(key="explore_people_y_bar").select("age").run()
     assert not at.error and not at.exception
     assert any("Mean of age by" in m.value for m in at.markdown)
+
+
+def test_a_large_table_is_counted_by_a_run(app, people, monkeypatch):
+    import time
+
+    from shell import chart_view
+
+    monkeypatch.setattr(chart_view, "AT_ONCE", 5)
+    at = app()
+    at.selectbox(key="explore_kind").select("histogram").run()
+    for _ in range(100):
+        if at.get("vega_lite_chart") or at.get("arrow_vega_lite_chart"):
+            break
+        time.sleep(0.1)
+        at.run()
+    assert not at.exception
+    assert at.get("vega_lite_chart") or at.get("arrow_vega_lite_chart")
+    from shell.widgets import workspace
+
+    (run,) = workspace().runs.list()
+    assert run.title.startswith("Chart of people@1") and run.state == "done"
