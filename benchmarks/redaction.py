@@ -63,6 +63,7 @@ def measure(folder: Path, what: str, name: str, detectors, step: int) -> None:
     import numpy as np
 
     from labeling.pictures import read_picture
+    from labeling.redaction.coverage import covered
     from labeling.redaction.detectors import find_regions
 
     rows = [json.loads(line) for line in (folder / "gt.jsonl").read_text().splitlines()][::step]
@@ -73,13 +74,10 @@ def measure(folder: Path, what: str, name: str, detectors, step: int) -> None:
         regions = find_regions(bgr, detectors)
         seconds += time.perf_counter() - started
         pixels += bgr.shape[0] * bgr.shape[1]
-        mask = _mask([(r.x, r.y, r.w, r.h) for r in regions], bgr.shape)
-        wanted = _mask([*row["boxes"], *row.get("ignore", [])], bgr.shape)
-        over.append((mask & ~wanted).mean())
-        for x, y, w, h in row["boxes"]:
-            part = mask[max(0, round(y)) : round(y + h), max(0, round(x)) : round(x + w)]
-            if part.size:
-                hits.append((h, part.mean() >= 0.75, row["source"]))
+        boxes = [tuple(box) for box in row["boxes"]]
+        found, beside = covered(regions, boxes, bgr.shape[:2], row.get("ignore", []))
+        over.append(beside)
+        hits += [(box[3], hit, row["source"]) for box, hit in zip(boxes, found, strict=True)]
     hidden = np.array([h[1] for h in hits])
     print(
         f"{what} by {name}: recall {hidden.mean():.1%} of {len(hits)}, over {np.mean(over):.1%}, "
@@ -94,15 +92,6 @@ def measure(folder: Path, what: str, name: str, detectors, step: int) -> None:
     for source in sorted({h[2] for h in hits}):
         part = [h[1] for h in hits if h[2] == source]
         print(f"    {source[:60]}: {np.mean(part):.1%} of {len(part)}")
-
-
-def _mask(boxes, shape):
-    import numpy as np
-
-    mask = np.zeros(shape[:2], dtype=bool)
-    for x, y, w, h in boxes:
-        mask[max(0, int(y)) : int(np.ceil(y + h)), max(0, int(x)) : int(np.ceil(x + w))] = True
-    return mask
 
 
 def video(clip: Path, detectors, seconds: float) -> None:

@@ -13,13 +13,12 @@ from labeling.annotations import current_documents
 from labeling.autolabel.certify import accuracy_bound
 from labeling.collections import get_collection, image_path, list_images
 from labeling.pictures import read_picture
+from labeling.redaction.coverage import covered
 from labeling.redaction.detectors import default_detectors
-from labeling.redaction.regions import Region
 from labeling.scoring import wilson
 from labeling.shapes import bounds
 from transforms.errors import Conflict, InputError
 
-COVER = 0.75
 STEPS = tuple(round(0.05 * n, 2) for n in range(2, 19))
 
 
@@ -116,23 +115,14 @@ def _of_kind(kind: str, looks: list, truth: dict, target: float) -> Recall:
 
 def _score(kind: str, looks: list, truth: dict, least: float) -> tuple[int, float, list[dict]]:
     hidden, over, missed = 0, 0.0, []
-    for image, (height, width), regions in looks:
-        mask = _mask([r for r in regions if r.kind == kind and r.score >= least], height, width)
-        wanted = _mask([Region(kind, *box, 1.0, "") for box in truth[image.id][kind]], height, width)
-        over += float((mask & ~wanted).mean())
-        for x, y, w, h in truth[image.id][kind]:
-            part = mask[max(0, round(y)) : round(y + h), max(0, round(x)) : round(x + w)]
-            if part.size and part.mean() >= COVER:
-                hidden += 1
-            else:
-                missed.append({"image_id": image.id, "file": image.file_name, "x": x, "y": y, "w": w, "h": h})
+    for image, size, regions in looks:
+        boxes = truth[image.id][kind]
+        found, beside = covered([r for r in regions if r.kind == kind and r.score >= least], boxes, size)
+        over += beside
+        hidden += sum(found)
+        missed += [
+            {"image_id": image.id, "file": image.file_name, **dict(zip("xywh", box, strict=True))}
+            for box, is_hidden in zip(boxes, found, strict=True)
+            if not is_hidden
+        ]
     return hidden, over / max(1, len(looks)), missed
-
-
-def _mask(regions: list[Region], height: int, width: int):
-    import numpy as np
-
-    mask = np.zeros((height, width), dtype=bool)
-    for r in regions:
-        mask[max(0, int(r.y)) : int(np.ceil(r.y + r.h)), max(0, int(r.x)) : int(np.ceil(r.x + r.w))] = True
-    return mask

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from labeling.redaction.coverage import covered
 from labeling.redaction.plate_net import PlateNetDetector
 from labeling.redaction.train.data import HELD_OUT, _bumper, _distractors, _weather, load_frames, split_by_time
 from labeling.redaction.train.plates import STYLES, draw_plate, paste
@@ -71,19 +72,8 @@ def made(frames: list, grounds: list, count: int) -> list:
 
 
 def rates(looks: list, least: float) -> tuple[float, float]:
-    hits, over = [], []
-    for (height, width, _), boxes, found in looks:
-        mask, wanted = np.zeros((height, width), bool), np.zeros((height, width), bool)
-        for r in found:
-            if r.score >= least:
-                mask[int(r.y) : int(np.ceil(r.y + r.h)), int(r.x) : int(np.ceil(r.x + r.w))] = True
-        for x, y, w, h in boxes:
-            x1, y1, x2, y2 = max(0, int(x)), max(0, int(y)), int(np.ceil(x + w)), int(np.ceil(y + h))
-            wanted[y1:y2, x1:x2] = True
-            if mask[y1:y2, x1:x2].size:
-                hits.append(mask[y1:y2, x1:x2].mean() >= 0.75)
-        over.append((mask & ~wanted).mean())
-    return float(np.mean(hits)), float(np.mean(over))
+    scored = [covered([r for r in found if r.score >= least], boxes, size[:2]) for size, boxes, found in looks]
+    return float(np.mean([hit for hits, _ in scored for hit in hits])), float(np.mean([over for _, over in scored]))
 
 
 if __name__ == "__main__":
