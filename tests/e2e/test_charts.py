@@ -87,6 +87,7 @@ def test_a_drag_becomes_a_filter_and_is_undone(anna):
     anna.see("that the filters do not keep")
     anna.shot("charts-filtered")
     anna.page.get_by_text("Filters (1)").click()
+    anna.rest()
     anna.click("Undo the last change")
     anna.see("All 20,000 rows.")
 
