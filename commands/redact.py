@@ -61,7 +61,7 @@ def redact(
         str | None, typer.Option(help="PATH is a dataset: redact the pictures in this column, as its next version.")
     ] = None,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Of a video, look at every nth frame [six a second].")
+        int | None, typer.Option(min=1, help="Of a video, look at every nth frame [five a second].")
     ] = None,
     audio: Annotated[bool, typer.Option("--audio", help="Keep the sound of videos (needs ffmpeg).")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON lines here too.")] = None,

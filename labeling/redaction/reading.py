@@ -208,6 +208,9 @@ class Except:
     def model(self) -> str:
         return getattr(self.detector, "model", "")
 
+    def for_video(self) -> Except:
+        return Except(getattr(self.detector, "for_video", lambda: self.detector)(), self.places)
+
     def detect(self, bgr) -> list[Region]:
         height, width = bgr.shape[:2]
         places = [(x * width, y * height, w * width, h * height) for x, y, w, h in self.places]

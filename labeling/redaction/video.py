@@ -26,7 +26,7 @@ from transforms.errors import InputError, SourceError
 
 Progress = Callable[[float, str], None]
 COVER = 5  # frames before its first and after its last sight in which a region is still hidden
-LOOKS_PER_SECOND = 6.0  # of film
+LOOKS_PER_SECOND = 5.0  # of film
 SMALL = 480  # long side of the copies that flow is computed on
 GROW = 0.04  # of the region, for every frame that it is only followed
 
@@ -48,7 +48,7 @@ def redact_video(
     """Write a redacted MP4 of the same size, rate and number of frames; return one record per frame.
 
     Args:
-        every: look at every n-th frame; by default six a second.
+        every: look at every n-th frame; by default five a second.
         cover: frames before the first and after the last sight of something in which it is hidden too.
         audio: keep the sound; needs `ffmpeg` on this machine.
         progress: called with (share done, what); may raise to stop. What was found until then is kept beside the
@@ -61,6 +61,7 @@ def redact_video(
     name = name or source.name
     if audio and not shutil.which("ffmpeg"):
         raise InputError("Keeping the sound needs ffmpeg, which is not installed.", hint="Install ffmpeg, or drop it.")
+    detectors = [getattr(d, "for_video", lambda d=d: d)() for d in detectors]
     capture, clip = open_clip(source)
     capture.release()
     step = max(1, every or round(clip.fps / LOOKS_PER_SECOND) or 1)

@@ -59,3 +59,26 @@ def test_a_missing_or_damaged_model_is_one_sentence(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     with pytest.raises(SourceError, match=r"bad\.onnx cannot be loaded"):
         PlateNetDetector(model=str(tmp_path / "bad.onnx")).detect(np.zeros((64, 64, 3), "uint8"))
+
+
+def test_a_mirrored_picture_is_seen_alike():
+    """With the mean of both sides, what is found in the mirror is the mirror of what is found."""
+    bgr, _ = scene(2)
+    detector = PlateNetDetector(sides=(800,), least_score=0.3)
+    found, mirror = detector.detect(bgr), detector.detect(np.ascontiguousarray(bgr[:, ::-1]))
+    turned = sorted((round(800 - r.x - r.w), round(r.y), round(r.w), round(r.h)) for r in mirror)
+    assert turned and turned == sorted((round(r.x), round(r.y), round(r.w), round(r.h)) for r in found)
+
+
+def test_small_pictures_are_enlarged_and_videos_looked_at_once():
+    import cv2
+
+    hidden = []
+    for seed in range(8):
+        bgr, box = scene(seed)
+        small = cv2.resize(bgr, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)  # the plate is 11 pixels high
+        found = PlateNetDetector().detect(small)
+        large = [type(r)(r.kind, 4 * r.x, 4 * r.y, 4 * r.w, 4 * r.h, r.score, r.detector) for r in found]
+        hidden.append(covered(large, box) >= 0.75)
+    assert sum(hidden) >= 6
+    assert PlateNetDetector().for_video() == PlateNetDetector(mirrored=False)
