@@ -17,7 +17,10 @@ import pyarrow  # noqa: F401
 import streamlit as st
 
 import transforms  # noqa: F401
+from insights import on_versions
 from shell.routes import middleware, routes
+
+on_versions.register()  # expectations and drift of every dataset version
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import pkgutil
 import typer
 
 import commands
+from insights import on_versions
 
 app = typer.Typer(
     name="tilth",
@@ -23,6 +24,8 @@ app = typer.Typer(
 def tilth() -> None:
     """From a raw file to a model's input: import, prepare, look, label, publish features, train."""
 
+
+on_versions.register()  # expectations and drift of every dataset version
 
 for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
     module = importlib.import_module(f"commands.{found.name}")

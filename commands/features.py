@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.common import JsonOption, WorkspaceOption, emit, key_values, open_workspace, say, table, user_errors
+from commands.privacy import past_the_gate
 from transforms.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,16 +94,28 @@ def publish(
         Path | None,
         typer.Option("--state", "--recipe", help="Fitted recipe that made the data; kept with the version."),
     ] = None,
+    allow_personal_data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON", help="Publish a dataset although it holds personal data; the reason is audited."
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a table as the next version of a group. The same table again changes nothing."""
+    from insights.expectations import publish_data
+
     source = None
     if recipe:
         from transforms import FittedRecipe
 
         source = FittedRecipe.load(recipe)
-    done = open_store(ctx).publish(group, data, source=source)
+    store = open_store(ctx)
+    for warning in publish_data(store.ws, data):
+        say(f"Warning: {warning}")
+    data = past_the_gate(store.ws, data, allow_personal_data)
+    done = store.publish(group, data, source=source)
     _emit_publication(ctx, done)
 
 

@@ -1,4 +1,4 @@
-"""`tilth privacy` (what traits give away, a recipe against it, differentially private answers) and `tilth drift`."""
+"""`tilth privacy`: what traits give away, a recipe against it, differentially private answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ privacy_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     app.add_typer(privacy_app, name="privacy")
-    app.command("drift")(drift)
 
 
 @privacy_app.command()
@@ -183,54 +182,137 @@ def dp_(
     emit(ctx, {"name": private.ref, **found.as_json()}, words)
 
 
+@privacy_app.command()
 @user_errors
-def drift(
+def review(
     ctx: typer.Context,
-    reference: Annotated[str, typer.Argument(metavar="A", help="What it was: a file, dataset, or dataset@version.")],
-    current: Annotated[str, typer.Argument(metavar="B", help="What it is now.")],
-    column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="C", help="Only this column (repeatable).")
+    dataset: Annotated[str, typer.Argument(help="A dataset, or dataset@version.")],
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", help="Write the steps of what was decided to be hidden.")
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the rows of B with those of A, column by column: distances, categories, missing values, a verdict."""
-    from insights.drift import compare
-    from sources.opening import open_data
+    """List the personal data of a dataset with what was decided about it, and whether it may be published."""
+    from insights.pii import gate
+    from insights.pii import review as library
+    from transforms.recipe import Recipe
 
     ws = open_workspace(ctx)
-    with opened_data(ctx, reference) as (con, old), open_data(ws, current) as new:
-        for warning in [*old.warnings, *new.warnings]:
-            say(f"Warning: {warning}")
-        found = compare(con, old.sql(), new.sql(), column)
-        names = {"reference": old.name, "current": new.name}
+    version = ws.datasets.get(dataset)
+    report, made = library.report_of(ws, version.ref), library.review(ws, version.name)
+    seen = gate.known(ws, version.ref)
+    if recipe:
+        steps = Recipe(name=f"hide personal data of {version.name}")
+        for step in library.chosen_steps(ws, version.ref, report):
+            steps = steps.add(step["transform"], step["settings"])
+        steps.save(recipe)
+    rows = []
+    for column in report.found:
+        decided = made.decisions.get(column.name)
+        said = "open" if decided is None else decided.what + (f" ({decided.how or decided.note})")
+        left = {e.type for e in made.open_types(column)}
+        for e in column.entities:
+            says = said if decided is None or decided.what == "hide" or e.type not in left else "open"
+            rows.append({"column": column.name, "type": e.type, "share": f"{e.share:.1%}", "confidence": e.confidence, "decision": says})  # fmt: skip
 
     def words() -> str:
-        shown = [
-            {
-                "column": c.name,
-                "verdict": c.verdict,
-                **{m: _short(getattr(c, m)) for m in ("psi", "ks", "js_distance")},
-                "wasserstein": _short(c.wasserstein_normalised),
-                "new": c.new_count or "",
-                "gone": c.vanished_count or "",
-                "missing": f"{c.reference_missing:.1%} → {c.current_missing:.1%}",
-            }
-            for c in found.columns
-        ]
         lines = [
-            f"{names['reference']} → {names['current']}: drift {found.verdict}.",
-            f"{found.reference_rows:,} → {found.current_rows:,} rows.",
-            *([f"New columns: {', '.join(found.added)}."] if found.added else []),
-            *([f"Columns gone: {', '.join(found.removed)}."] if found.removed else []),
-            *(f"{r['column']}: {r['reference']} → {r['current']}." for r in found.retyped),
-            *found.notes,
-            "",
-            table(shown, ["column", "verdict", "psi", "ks", "js_distance", "wasserstein", "new", "gone", "missing"]),
+            table(rows, ["column", "type", "share", "confidence", "decision"]) if rows else "No personal data found."
         ]
-        return "\n".join([*lines, *(f"{c.name}: {reason}" for c in found.columns for reason in c.reasons)])
+        lines.append("It may be published." if seen.may_publish else f"It may not be published: {seen.says()}.")
+        return "\n".join([*lines, *([f"Recipe: {recipe}"] if recipe else [])])
 
-    emit(ctx, {**names, **found.as_json()}, words)
+    emit(ctx, {"ref": version.ref, "findings": rows, "may_publish": seen.may_publish, "open": seen.open}, words)
+
+
+@privacy_app.command()
+@user_errors
+def decide(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    column: Annotated[str, typer.Argument(help="The column.")],
+    what: Annotated[str, typer.Argument(help="hide, not-personal or later.")],
+    how: Annotated[
+        str | None, typer.Option(metavar="HOW", help="Of hide: mask, pseudonym, hash, remove, drop or redact.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="WHY", help="Of not-personal: why.")] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what becomes of the personal data found in a column."""
+    from insights.pii import review as library
+
+    ws = open_workspace(ctx)
+    version = ws.datasets.get(dataset)
+    types: list[str] = []
+    if what == "not-personal":
+        report = library.report_of(ws, version.ref)
+        types = [e.type for c in report.columns if c.name == column for e in c.entities]
+    made = library.decide(ws, version.ref, column, what.replace("-", " "), how=how, note=note, types=types)
+    decided = made.decisions.get(column)
+    says = "later" if decided is None else decided.what + (f" ({decided.how or decided.note})")
+    emit(
+        ctx, {"dataset": made.dataset, "column": column, "decision": says}, f"{made.dataset}, column {column}: {says}."
+    )
+
+
+@privacy_app.command()
+@user_errors
+def pattern(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Its name in capitals, such as STAFF_ID; none: list all.")] = None,
+    form: Annotated[
+        str | None, typer.Argument(metavar="REGEX", help="What it looks like, such as EMP-[0-9]{6}.")
+    ] = None,
+    word: Annotated[list[str] | None, typer.Option("--word", help="A word that stands near (repeatable).")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the pattern out.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List, add or remove patterns of your own for personal data."""
+    from insights.pii import own
+
+    ws = open_workspace(ctx)
+    if remove and name:
+        own.drop_pattern(ws, name)
+    elif name and form is None:
+        raise InputError(f"The pattern {name} needs a regular expression.", hint="Write for example EMP-[0-9]{6}.")
+    elif name:
+        own.save_pattern(ws, own.OwnPattern(name, form, tuple(word or ())))
+    rows = [{"name": p.name, "pattern": p.pattern, "words": ", ".join(p.words)} for p in own.patterns(ws)]
+    emit(ctx, rows, lambda: table(rows, ["name", "pattern", "words"]) if rows else "No pattern of your own.")
+
+
+@privacy_app.command()
+@user_errors
+def gate(
+    ctx: typer.Context,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Switch it.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show or switch the gate that keeps datasets with open personal data out of the feature store."""
+    from insights.pii import gate as library
+
+    ws = open_workspace(ctx)
+    if on is not None:
+        library.switch(ws, on)
+    found = library.is_on(ws)
+    emit(ctx, {"gate": found}, f"The gate for personal data is {'on' if found else 'off'}.")
+
+
+def past_the_gate(ws, data: str, reason: str | None) -> str:
+    """Return what to publish: the exact dataset version when the gate lets it pass, or the file, with a warning."""
+    from insights.pii.gate import check as let_pass
+
+    if Path(data).exists():
+        say(f"Warning: {data} is a file; it is published without a look for personal data (import it to have one).")
+        return data
+    passed = let_pass(ws, data, reason)
+    if passed.why == "override":
+        say(f"Warning: {passed.ref} is published with personal data: {passed.says()}.")
+    return passed.ref
 
 
 @contextmanager
@@ -252,10 +334,6 @@ def _number(written: str) -> float:
         return float(written)
     except ValueError:
         raise InputError(f"--edges: {written.strip()!r} is not a number.") from None
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _told(r) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,11 @@ def _no_budget(name: str) -> NotFound:
     )
 
 
+def _rounded_down(value: Decimal) -> Decimal:
+    """Return an epsilon of six significant digits that is no larger."""
+    return value.quantize(Decimal(1).scaleb(value.adjusted() - 5), rounding=ROUND_DOWN)
+
+
 def _read(name: str, kept: dict) -> Budget:
     return Budget(name, Decimal(kept["epsilon"]), Decimal(kept["spent"]), int(kept["answers"]))
 
@@ -155,6 +160,55 @@ def _epsilon(value: float | str | Decimal) -> Decimal:
     if not found.is_finite() or not Decimal("1e-6") <= found <= 1000:
         raise InputError(f"epsilon must be a number from 0.000001 to 1000, not {value!r}.")
     return found.normalize()
+
+
+def history(ws: Workspace, dataset: str, most: int = 100) -> list[dict]:
+    """Return the answers that a dataset (all versions) has paid for, newest first: when, who, what, epsilon, left."""
+    name = ws.datasets.get(dataset).name
+    found = []
+    for line in ws.audit.list(limit=10_000):
+        if line.action == "privacy.release" and line.subject.rpartition("@")[0] == name:
+            about = {k: v for k, v in line.detail.items() if k not in ("epsilon", "left") and v is not None}
+            found.append({"at": line.at, "actor": line.actor, "ref": line.subject, **about,
+                          "epsilon": float(line.detail["epsilon"]), "left": float(line.detail["left"])})  # fmt: skip
+    return found[:most]
+
+
+def noise_before(
+    kind: str,
+    epsilon: float | str,
+    *,
+    rows_per_person: int = 1,
+    lower: float | None = None,
+    upper: float | None = None,
+    q: float | str = 0.5,
+    rows: int = 1_000,
+) -> float:
+    """Return how far the noise of an answer reaches in 95 of 100 cases; nothing is looked at and nothing is spent.
+
+    Of count, sum and histogram (each bar) it is exact; of a mean it is for so many `rows` as are guessed; of a quantile it is a
+    number of rows: so many ranks the answer may lie off (McSherry & Talwar 2007, for 1,001 values to choose from).
+
+    Raises:
+        InputError: no such question, no epsilon, or no bounds where they are needed.
+    """
+    cost, m = Fraction(_epsilon(epsilon)), int(rows_per_person)
+    if m < 1 or rows < 1:
+        raise InputError(f"A person must be allowed at least 1 row, not {min(m, rows)}.")
+    if kind in ("count", "histogram"):
+        return float(_error_95(m / cost))
+    if kind == "quantile":
+        share = Fraction(str(q)).limit_denominator(1000)
+        reach = m * max(share.numerator, share.denominator - share.numerator)
+        return 2 * reach / float(cost) * math.log(20 * (CANDIDATES + 1)) / share.denominator
+    if kind not in ("sum", "mean"):
+        raise InputError(f"{kind!r} is no question that can be answered.", hint=f"Known: {', '.join(KINDS)}.")
+    if lower is None or upper is None or not lower <= upper:
+        raise InputError(f"A {kind} needs its bounds, in rising order.", hint="Give the range that values can have.")
+    if kind == "sum":
+        return m * max(abs(lower), abs(upper)) / float(cost) * math.log(20)
+    half = float(cost) / 2
+    return m * (upper - lower) / 2 / half * math.log(20) / rows
 
 
 # -- exact noise
@@ -242,6 +296,7 @@ class Private:
         if rows_per_person < 1:
             raise InputError(f"A person must be allowed at least 1 row, not {rows_per_person}.")
         self.person, self.m = person, int(rows_per_person)
+        self._prepaid: float | None = None  # what is left, while a summary that was paid for as a whole is made
 
     def count(self, epsilon: float | str) -> Release:
         """Count the rows."""
@@ -330,12 +385,48 @@ class Private:
         release.mechanism = "exponential mechanism"
         return release
 
+    def summary(self, bounds: Mapping[str, tuple[float, float]], epsilon: float | str) -> Release:
+        """Describe number columns: mean and quartiles of each, clamped to its bounds. Epsilon is paid once and shared evenly.
+
+        Of a column's share half goes to the mean and a sixth to each quartile. The value is {"column · figure": number}.
+
+        Raises:
+            InputError: no column, or bounds that are no range.
+            ColumnNotFound, BudgetSpent: as other questions.
+        """
+        cost = _epsilon(epsilon)
+        if not bounds:
+            raise InputError("A summary needs at least one column with its bounds.")
+        for column, (lower, upper) in bounds.items():
+            self._grid(column, lower, upper)
+            if lower == upper:
+                raise InputError(f"The bounds of column {column!r} must differ.")
+        part = cost / len(bounds)
+        if part / 6 < Decimal("1e-6"):
+            raise InputError(f"epsilon {cost} is too small for {len(bounds)} columns.", hint="Choose fewer columns.")
+        said = {column: [low, high] for column, (low, high) in bounds.items()}
+        self._prepaid = self._spend("summary", ", ".join(bounds), cost, bounds=said)
+        try:
+            value: dict[str, float] = {}
+            for column, (lower, upper) in bounds.items():
+                value[f"{column} · mean"] = self.mean(column, lower, upper, _rounded_down(part / 2)).value
+                for q, name in ((0.25, "lower quartile"), (0.5, "median"), (0.75, "upper quartile")):
+                    value[f"{column} · {name}"] = self.quantile(column, q, lower, upper, _rounded_down(part / 6)).value
+            left = self._prepaid
+        finally:
+            self._prepaid = None
+        release = self._release("summary", ", ".join(bounds), value, cost, self.m, None, left)
+        release.mechanism = "discrete Laplace and exponential mechanism"
+        return release
+
     def _known(self, column: str) -> str:
         if column not in self.types:
             raise ColumnNotFound.of(column, self.types)
         return self.types[column]
 
     def _spend(self, kind: str, column: str | None, cost: Decimal, **detail: Any) -> float:
+        if self._prepaid is not None:
+            return self._prepaid
         about = {"kind": kind, "column": column, "person": self.person, "rows_per_person": self.m, **detail}
         return float(_spend(self.ws, self.name, self.ref, cost, about, self.actor).left)
 

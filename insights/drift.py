@@ -51,6 +51,7 @@ class ColumnDrift:
     kind: str  # number, time, text, bool or other
     verdict: str = "none"  # none, some, strong, or "not compared"
     reasons: list[str] = field(default_factory=list)
+    is_identifier: bool = False  # nearly every value is different: only its missing values are judged
     reference_type: str = ""
     current_type: str = ""
     reference_missing: float = 0.0
@@ -276,19 +277,23 @@ def _categories(con, sources, one: ColumnDrift, known: list[int]) -> None:
     one.new_share = int(new_rows) / nb
     if kinds > 100 and kinds > IDENTIFIER * (na + nb):
         one.verdict = one.verdict if one.verdict != "none" else "not compared"
+        one.is_identifier = True
         one.reasons.append(f"{kinds:,} different values in {na + nb:,}: taken for an identifier.")
         return
     _judge(one, ("psi", "js_distance", "total_variation"), one.chi2_p)
     _judge(one, ("new_share",), 0.0)
 
 
-def _judge_missing(one: ColumnDrift, na: int, nb: int) -> None:
-    """Judge the change of the missing rate by a test of two proportions (normal approximation)."""
+def missing_p(one: ColumnDrift, na: int, nb: int) -> float:
+    """Return the p-value of the change of the missing share: two proportions, normal approximation."""
     pooled = (one.reference_missing * na + one.current_missing * nb) / (na + nb)
     error = math.sqrt(pooled * (1 - pooled) * (1 / na + 1 / nb))
-    change = abs(one.current_missing - one.reference_missing)
-    if error and math.erfc(change / error / math.sqrt(2)) <= CHANCE:
-        level = _level("missing_change", change)
+    return math.erfc(abs(one.current_missing - one.reference_missing) / error / math.sqrt(2)) if error else 1.0
+
+
+def _judge_missing(one: ColumnDrift, na: int, nb: int) -> None:
+    if missing_p(one, na, nb) <= CHANCE:
+        level = _level("missing_change", abs(one.current_missing - one.reference_missing))
         if level:
             one.verdict = LEVELS[max(level, LEVELS.index(one.verdict))]
             one.reasons.append(f"Missing: {one.reference_missing:.1%} before, {one.current_missing:.1%} now.")
@@ -307,3 +312,35 @@ def _judge(one: ColumnDrift, metrics: tuple[str, ...], p: float) -> None:
 
 def _level(metric: str, value: float) -> int:
     return sum(value >= line for line in THRESHOLDS[metric])
+
+
+def side_by_side(con: DuckDBPyConnection, reference: str, current: str, name: str, bins: int = 20) -> list[dict]:
+    """Return the shares (0-1) of a column's known values in both tables, to be drawn over each other.
+
+    Returns:
+        `[{"value", "reference", "current"}]`: of numbers and times the lower ends of equal bins from the smaller 1 %
+        quantile to the larger 99 % quantile (what lies outside counts in the outermost), of others the most frequent values.
+    """
+    types = [_types(con, source) for source in (reference, current)]
+    for known in types:
+        if name not in known:
+            raise ColumnNotFound.of(name, known)
+    dtype, other = types[0][name][1], types[1][name][1]
+    values = _value(name, dtype), _value(name, other)
+    sides = [f"SELECT {v} AS x FROM {s}" for v, s in zip(values, (reference, current), strict=True)]
+    if kind_of(dtype) in ("number", "time") and kind_of(other) == kind_of(dtype):
+        ends = [one_row(con, f"SELECT quantile_cont(x, 0.01), quantile_cont(x, 0.99) FROM ({side})") for side in sides]
+        known = [end for end in ends if end[0] is not None]
+        if not known:
+            return []
+        low, high = min(e[0] for e in known), max(e[1] for e in known)
+        width = (high - low) / bins or 1.0
+        place = f"greatest(0, least({bins - 1}, floor((x - {low!r}) / {width!r})))::INTEGER"
+        found = [dict(con.execute(f"SELECT {place}, count(*) FROM ({s}) WHERE x IS NOT NULL GROUP BY 1").fetchall()) for s in sides]  # fmt: skip
+        keys = {i: low + i * width for i in range(bins)}
+    else:
+        found = [dict(con.execute(f"SELECT x::VARCHAR, count(*) FROM ({s}) WHERE x IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000").fetchall()) for s in sides]  # fmt: skip
+        often = sorted({x for f in found for x in f}, key=lambda x: (-max(f.get(x, 0) / max(sum(f.values()), 1) for f in found), x))  # fmt: skip
+        keys = {x: x for x in often[: bins // 2]}
+    sums = [max(sum(f.values()), 1) for f in found]
+    return [{"value": v, "reference": found[0].get(k, 0) / sums[0], "current": found[1].get(k, 0) / sums[1]} for k, v in keys.items()]  # fmt: skip

@@ -9,12 +9,14 @@ Missing (NULL and NaN) counts as a value of its own, of traits and of the sensit
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from insights.pii.names import words_of
 from insights.profile import kind_of
 from transforms.errors import ColumnNotFound, InputError
 from workspace.sql import ident, one_row, text
@@ -122,6 +124,31 @@ def measure(
             report.traits = list(_traits(con, cells, quasi))
             _offenders(con, classes, by, report, ordered)
     return report
+
+
+TRAITS = (
+    "sex|gender|age|race|ethnicity|nationality|citizenship|country|state|region|county|city|town|zip|zipcode|postcode|post code|postal code|plz|"
+    "birth|birthday|born|dob|marital|civil|education|degree|occupation|job|profession|religion|language|geschlecht|alter|beruf|ort|familienstand"
+)
+MOST_TRAITS = 6
+
+
+def suggest(con: DuckDBPyConnection, source: str) -> list[str]:
+    """Return columns that others are likely to know about a person, by their names: age, sex, post code … (at most 6).
+
+    A column with one value, or with another value in nearly every row (more than nine of ten), is left out.
+    """
+    relation = con.sql(f"SELECT * FROM {source}")
+    named = [
+        name
+        for name, dtype in zip(relation.columns, relation.types, strict=True)
+        if kind_of(str(dtype)) != "other" and re.search(rf"(?<![a-z])(?:{TRAITS})(?![a-z])", words_of(name))
+    ]
+    if not named:
+        return []
+    counts = ", ".join(f"count(DISTINCT {ident(name)})" for name in named)
+    rows, *distinct = one_row(con, f"SELECT count(*), {counts} FROM {source}")
+    return [name for name, n in zip(named, distinct, strict=True) if 1 < n <= max(0.9 * rows, 2)][:MOST_TRAITS]
 
 
 def _checked(con, source: str, quasi: list[str], sensitive: str | None, k: int) -> dict[str, str]:

@@ -12,9 +12,12 @@ from featurestore import FeatureStore, NaiveTimeWarning
 from featurestore.compare import recipe_changes, side_by_side
 from featurestore.groups import check_group_name, read_columns, ttl_microseconds
 from featurestore.intake import source_of, types_for_features
+from insights.expectations import check_publish
+from insights.pii import gate
 from shell.feature_views import views_part
 from shell.group_panels import example_key, matching, record_tab, statistics_tab
 from shell.lineage_graph import GROUPS, PART, TRAINING_SETS, VIEWS, lineage_panel
+from shell.privacy_gate import personal_data_gate, publish_reason
 from shell.state import state
 from shell.training_sets import training_sets_part
 from shell.widgets import count, empty, guard, header, md, run_status, workspace
@@ -137,6 +140,7 @@ def publish_form(fs: FeatureStore, groups: list[dict], datasets: list) -> None:
     choices = [*group_names, NEW_GROUP]
     target = right.selectbox("Into", choices, index=choices.index(likely), key=f"into_{dataset.name}_{len(groups)}")
     group = next((g for g in groups if g["name"] == target), None)
+    personal_data_gate(dataset)
     with connection() as con:
         described = con.execute(f"DESCRIBE SELECT * FROM {dataset.sql()}").fetchall()
     types = {column: kind for column, kind, *_ in described}
@@ -247,8 +251,12 @@ def start_publish(
     )
     query = f"SELECT {listed}, {moment} FROM {dataset.sql()}"
     source = source_of(dataset)
+    ws, reason = workspace(), publish_reason(dataset)
 
     def work(handle) -> dict:
+        handle.progress(0.01, "looking for personal data")
+        gate.check(ws, dataset.ref, reason, columns=[*columns, event_time])
+        told = check_publish(ws, dataset.ref)
         handle.progress(0.02, "reading the dataset")
         if definition:
             fs.create_group(group, **definition)
@@ -261,7 +269,7 @@ def start_publish(
                 fs.drop_group(group)
             raise
         facts = ("group", "version", "rows", "unchanged", "warnings")
-        return {name: getattr(done, name) for name in facts}
+        return {name: getattr(done, name) for name in facts} | {"warnings": [*told, *done.warnings]}
 
     run = workspace().runs.start("publish", f"Publish {dataset.ref} to {group}", work)
     state().runs[PURPOSE] = run.id

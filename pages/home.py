@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from shell.drift_view import drift_notice
 from shell.state import state
 from shell.widgets import count, header, workspace
 
@@ -14,6 +15,7 @@ def main() -> None:
     drafts = ws.drafts.list()
     collections, groups, models = labelled(ws), feature_groups(ws), registered_models(ws)
     header("Tilth", "From a raw file to a model's input, on this computer. Nothing leaves it.")
+    drift_notice()
     next_step(datasets, drafts, groups, models)
     st.space("small")
     rows = [

@@ -1,15 +1,22 @@
-"""Quality: what is in a dataset, what is wrong with it and what fixes it; what changed since another one."""
+"""Quality: what is in a dataset, what is wrong with it and what fixes it; what changed, what must hold, what drifts."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from shell.dataset_picker import choose_version
+from shell.drift_view import drift_view
+from shell.expectations_view import expectations_view
 from shell.quality_compare import compare_view
 from shell.quality_report import report_view
 from shell.widgets import guard, header
 
-VIEWS = {"Report": report_view, "Compare": compare_view}  # label: a function of the version
+VIEWS = {  # label: a function of the version
+    "Report": report_view,
+    "Compare": compare_view,
+    "Expectations": expectations_view,
+    "Drift": drift_view,
+}
 
 
 def main() -> None:

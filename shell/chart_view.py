@@ -8,8 +8,8 @@ import streamlit as st
 
 from insights import charts
 from insights.charts import ChartData, ChartSpec, SavedChart
+from shell.answers import answer
 from shell.chart_builder import filters, put, said, set_filters
-from shell.quality_runs import answer
 from shell.state import state
 from shell.widgets import guard, md, workspace
 from transforms.errors import AppError

@@ -8,8 +8,8 @@ import streamlit as st
 
 from insights import report
 from insights.profile_difference import ColumnChange, Difference, compare, compare_steps
+from shell.answers import AT_ONCE, answer
 from shell.quality_report import recipe_inputs
-from shell.quality_runs import AT_ONCE, answer
 from shell.widgets import count, md, workspace
 from transforms import Recipe
 from workspace.datasets import DatasetVersion

@@ -13,7 +13,7 @@ from insights import quality, report
 from insights.profile import Profile, profile
 from insights.profile_difference import table_at
 from insights.quality_rows import SHOWN, rows_of
-from shell.quality_runs import AT_ONCE, IN_BACKGROUND, answer
+from shell.answers import AT_ONCE, IN_BACKGROUND, answer
 from shell.state import state
 from shell.widgets import count, guard, md, workspace
 from transforms import Recipe

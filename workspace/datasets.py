@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transforms.errors import InputError, NotFound
-from workspace import tables
+from workspace import hooks, tables
 from workspace.audit import who
 from workspace.names import check_name
 from workspace.sql import columns_of, connection, ident, one_row, plain_disk_errors, storable
@@ -97,6 +97,8 @@ class Staged:
     columns: list[dict[str, str]]
     content_hash: str
     rejects: list[tables.NewFile] = field(default_factory=list)
+    lineage: dict = field(default_factory=dict)  # of a version made beside another one; default: that one's
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -179,20 +181,43 @@ class Datasets:
         rejected: int = 0,
         warnings: Iterable[str] = (),
     ) -> DatasetVersion:
-        """Make a staged version real: one Delta commit, then one catalog transaction that decides."""
-        latest = self._latest_row(staged.name)
-        if latest is not None and latest.content_hash == staged.content_hash:
+        """Make a staged version real: one Delta commit, then one catalog transaction that decides.
+
+        `workspace.hooks` may refuse it, or put rows aside into the version of another dataset, made with it or not at all.
+        """
+        if self._is_newest(staged):
             staged.discard()
             return self._unchanged(staged.name)
+        staged, beside, more, records = hooks.before_commit(self._ws, staged)
+        made = [one for one in (*beside, staged) if not self._is_newest(one)]  # the dataset itself is the newest
+        for one in (*beside, staged):
+            if one not in made:
+                one.discard()
+        about = {id(one): (one.lineage or lineage, parse, 0, list(one.warnings)) for one in beside}
+        about[id(staged)] = (lineage, parse, rejected, [*warnings, *more])
         with plain_disk_errors("committing the dataset"):
-            note = {"tilth": {"content_hash": staged.content_hash}}
+            deltas = []
             try:
-                delta_version = tables.commit(staged.folder, staged.files, "overwrite", staged.schema, note)
+                for one in made:
+                    note = {"tilth": {"content_hash": one.content_hash}}
+                    deltas.append(tables.commit(one.folder, one.files, "overwrite", one.schema, note))
             except BaseException:
-                staged.discard()
+                for one in made[len(deltas) :]:  # a commit names the files of the others
+                    one.discard()
                 raise
-            version = self._add_row(staged, delta_version, lineage, parse, rejected, list(warnings))
-        return self._unchanged(staged.name) if version is None else self.get(f"{staged.name}@{version}")
+            with self._ws.session() as session:
+                refs = {}
+                for one, delta in zip(made, deltas, strict=True):
+                    number = self._add_row(session, one, delta, *about[id(one)])
+                    if number is not None:
+                        refs[one.name] = f"{one.name}@{number}"
+                for record in records:
+                    record(session, refs)
+        if staged.name not in refs:
+            return self._unchanged(staged.name)
+        version = self.get(refs[staged.name])
+        hooks.after_commit(self._ws, version)
+        return version
 
     def get(self, ref: str) -> DatasetVersion:
         """Return a version by "name" (the newest) or "name@3".
@@ -285,55 +310,63 @@ class Datasets:
         with self._ws.reading() as session:
             return session.scalars(query.order_by(DatasetVersionRow.version.desc()).limit(1)).first()
 
+    def _is_newest(self, staged: Staged) -> bool:
+        latest = self._latest_row(staged.name)
+        return latest is not None and latest.content_hash == staged.content_hash
+
     def _add_row(
-        self, staged: Staged, delta_version: int, lineage: dict, parse: dict | None, rejected: int, warnings: list[str]
+        self,
+        session,
+        staged: Staged,
+        delta_version: int,
+        lineage: dict,
+        parse: dict | None,
+        rejected: int,
+        warnings: list[str],
     ) -> int | None:
         """Write the catalog row and return its number; None if somebody wrote the same content meanwhile."""
         from sqlalchemy import select
 
         from workspace.schema.core import DatasetRow, DatasetVersionRow
 
-        with self._ws.session() as session:
-            dataset = session.scalars(select(DatasetRow).where(DatasetRow.folder == staged.folder.name)).first()
-            if dataset is None:
-                raise NotFound(
-                    f"The dataset {staged.name!r} was deleted while it was written.", hint="Import it again."
-                )
-            query = select(DatasetVersionRow).where(DatasetVersionRow.dataset_id == dataset.id)
-            latest = session.scalars(query.order_by(DatasetVersionRow.version.desc()).limit(1)).first()
-            if latest is not None and latest.content_hash == staged.content_hash:
-                return None
-            number = latest.version + 1 if latest else 1
-            ref = f"{staged.name}@{number}"
-            session.add(
-                DatasetVersionRow(
-                    dataset_id=dataset.id,
-                    version=number,
-                    delta_version=delta_version,
-                    files=[file.name for file in staged.files],
-                    rows=staged.rows,
-                    bytes=staged.bytes,
-                    columns=staged.columns,
-                    content_hash=staged.content_hash,
-                    rejected=rejected,
-                    rejects_file=staged.rejects[0].name if staged.rejects else None,
-                    parse=parse or {},
-                    warnings=warnings,
-                    lineage=lineage,
-                    created_by=who(),
-                )
+        dataset = session.scalars(select(DatasetRow).where(DatasetRow.folder == staged.folder.name)).first()
+        if dataset is None:
+            raise NotFound(f"The dataset {staged.name!r} was deleted while it was written.", hint="Import it again.")
+        query = select(DatasetVersionRow).where(DatasetVersionRow.dataset_id == dataset.id)
+        latest = session.scalars(query.order_by(DatasetVersionRow.version.desc()).limit(1)).first()
+        if latest is not None and latest.content_hash == staged.content_hash:
+            return None
+        number = latest.version + 1 if latest else 1
+        ref = f"{staged.name}@{number}"
+        session.add(
+            DatasetVersionRow(
+                dataset_id=dataset.id,
+                version=number,
+                delta_version=delta_version,
+                files=[file.name for file in staged.files],
+                rows=staged.rows,
+                bytes=staged.bytes,
+                columns=staged.columns,
+                content_hash=staged.content_hash,
+                rejected=rejected,
+                rejects_file=staged.rejects[0].name if staged.rejects else None,
+                parse=parse or {},
+                warnings=warnings,
+                lineage=lineage,
+                created_by=who(),
             )
-            for origin in lineage.get("from") or []:
-                how = str(lineage.get("how") or "")
-                self._ws.lineage.add(origin["kind"], origin["ref"], "dataset", ref, how, session=session)
-            detail = {
-                "rows": staged.rows,
-                "rejected": rejected,
-                "content_hash": staged.content_hash,
-                "lineage": lineage,
-            }
-            self._ws.audit.record("dataset.write", ref, detail, session=session)
-            return number
+        )
+        for origin in lineage.get("from") or []:
+            how = str(lineage.get("how") or "")
+            self._ws.lineage.add(origin["kind"], origin["ref"], "dataset", ref, how, session=session)
+        detail = {
+            "rows": staged.rows,
+            "rejected": rejected,
+            "content_hash": staged.content_hash,
+            "lineage": lineage,
+        }
+        self._ws.audit.record("dataset.write", ref, detail, session=session)
+        return number
 
     def _find(self, name: str | None) -> list[DatasetVersion]:
         from sqlalchemy import select

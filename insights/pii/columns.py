@@ -9,15 +9,18 @@ Limit: names of people, user names and passwords that stand alone in a cell are 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from insights.pii.kinds import IPV4, KINDS, Kind
 from insights.pii.names import by_name, words_of
-from insights.pii.steps import REDACTED, hidden_inside, steps
+from insights.pii.own import OwnPattern
+from insights.pii.steps import steps
 from insights.pii.text import find_in_text
 from insights.profile import kind_of
+from transforms.personal.finder import OWN, OWN_NEAR
+from transforms.personal.forms import IPV4, KINDS, Kind
 from workspace.sql import ident, one_row, text
 
 if TYPE_CHECKING:
@@ -93,7 +96,14 @@ class PiiReport:
 
 
 def find(
-    con: DuckDBPyConnection, source: str, *, max_distinct: int = MAX_DISTINCT, max_texts: int = MAX_TEXTS
+    con: DuckDBPyConnection,
+    source: str,
+    *,
+    max_distinct: int = MAX_DISTINCT,
+    max_texts: int = MAX_TEXTS,
+    own: Iterable[OwnPattern] = (),
+    keep: Iterable[str] = (),
+    on_progress: Callable[[float, str], None] | None = None,
 ) -> PiiReport:
     """Look for personal data in every column of a table.
 
@@ -102,16 +112,22 @@ def find(
         source: SQL to stand behind FROM.
         max_distinct: so many different values of a column are looked at.
         max_texts: so many different sentences of a column are read.
+        own: the user's own patterns, looked for beside Tilth's.
+        keep: values that are never personal (compared without case), taken out of every cell first.
+        on_progress: told (share 0-1, words) before each column.
     """
+    looked = _Looked(max_distinct, max_texts, tuple(own), tuple(dict.fromkeys(v.strip() for v in keep if v.strip())))
     relation = con.sql(f"SELECT * FROM {source}")
     report = PiiReport(one_row(con, f"SELECT count(*) FROM {source}")[0], [])
     with _row_functions(con):
-        for name, dtype in zip(relation.columns, relation.types, strict=True):
+        for place, (name, dtype) in enumerate(zip(relation.columns, relation.types, strict=True)):
+            if on_progress:
+                on_progress(place / len(relation.columns), f"looking at {name}")
             kind = kind_of(str(dtype))
             column = PiiColumn(name, kind=kind)
             report.columns.append(column)
             if kind in ("text", "number"):
-                _look(con, source, column, max_distinct, max_texts, report.notes)
+                _look(con, source, column, looked, report.notes)
             elif kind == "time" and by_name(name) == "DATE_TIME":
                 known = one_row(con, f"SELECT count({ident(name)}) FROM {source}")[0]
                 if known:
@@ -146,13 +162,30 @@ def _row_functions(con: DuckDBPyConnection):
                 con.remove_function(name)
 
 
-def _look(con, source: str, column: PiiColumn, max_distinct: int, max_texts: int, notes: list[str]) -> None:
+@dataclass(frozen=True)
+class _Looked:
+    """How far to look, and the user's patterns and values to leave out."""
+
+    max_distinct: int
+    max_texts: int
+    own: tuple[OwnPattern, ...]
+    keep: tuple[str, ...]
+
+    def value(self, name: str) -> str:
+        """Return SQL for a cell as text without the values to keep."""
+        sql = f"{ident(name)}::VARCHAR"
+        for value in self.keep:
+            sql = f"regexp_replace({sql}, {text('(?i)' + re.escape(value))}, ' ', 'g')"
+        return sql
+
+
+def _look(con, source: str, column: PiiColumn, looked: _Looked, notes: list[str]) -> None:
     """Fill one column's entities, the likeliest first."""
-    name = ident(column.name)
+    name, max_distinct = ident(column.name), looked.max_distinct
     said, kind = by_name(column.name), column.kind
     con.execute(
         "CREATE OR REPLACE TEMP TABLE tilth_pii_values AS "
-        f"SELECT {name}::VARCHAR AS v, count(*) AS n FROM {source} WHERE {name} IS NOT NULL GROUP BY v LIMIT {max_distinct + 1}"
+        f"SELECT {looked.value(column.name)} AS v, count(*) AS n FROM {source} WHERE {name} IS NOT NULL GROUP BY v LIMIT {max_distinct + 1}"
     )
     kinds = _possible(con, column.name, said)
     anywhere = _tests("v") if kind == "text" else {"CREDIT_DEBIT_NUMBER": _tests("v")["CREDIT_DEBIT_NUMBER"]}
@@ -164,6 +197,7 @@ def _look(con, source: str, column: PiiColumn, max_distinct: int, max_texts: int
         "like_cards": f"regexp_matches(v, {text(CARD)})",
         "sentences": f"regexp_matches(v, {text(SENTENCE)})",
         **{i: _is_form(i) for i in kinds},
+        **{o: f"regexp_matches(v, {text(o.pattern)})" for o in looked.own},
     }
     sums = ", ".join(f"coalesce(sum(n) FILTER ({test}), 0)::BIGINT" for test in asked.values())
     distinct, known, *counts = one_row(
@@ -193,9 +227,12 @@ def _look(con, source: str, column: PiiColumn, max_distinct: int, max_texts: int
         if found[i]:
             _add(column, _whole(con, i, column.name, said, found[i], known))
     if is_text:
-        for entity in _inside(con, column, max_texts, notes):
+        for entity in _inside(con, column, looked.max_texts, notes):
             if entity.confidence >= SURE_INSIDE or entity.share >= RARE_INSIDE:
                 _add(column, entity)
+    for own in looked.own:
+        if found[own]:
+            column.entities.append(_own(con, column.name, own, found[own], known, is_text))
     seen = {e.type for e in column.entities}
     # A number of one country says more than "national id"; a surer form outranks the name altogether.
     told = any(
@@ -210,12 +247,21 @@ def _look(con, source: str, column: PiiColumn, max_distinct: int, max_texts: int
         column.entities = [e for e in column.entities if e.type not in PATTERNS_ARE_WEAK or e.inside]
         column.entities.insert(0, Entity(said, filled / known, confidence, filled, "column name"))
     column.entities.sort(key=lambda e: (-e.confidence * e.share, e.type))
-    inside = {e.type for e in column.entities if e.inside}
-    if inside and not hidden_inside(inside):
-        only = ", ".join(sorted(inside - set(REDACTED)))
-        notes.append(
-            f"Column {column.name!r}: no step hides only {only} inside its text; the step proposed treats the whole text."
-        )
+
+
+def _own(con, column: str, own: OwnPattern, rows: int, known: int, is_text: bool) -> Entity:
+    """Return what an own pattern found; where words are named, one must stand in the column's name or in a tenth of its cells."""
+    words = own.plain[2]
+    near = not words or bool(re.search(rf"(?i)(?<![^\W_])(?:{words})(?![^\W_])", words_of(column)))
+    if not near:
+        beside = rf"(?i)(^|[^\pL\pN])({words})($|[^\pL\pN])"
+        said = one_row(
+            con,
+            "SELECT coalesce(sum(n), 0)::BIGINT FROM tilth_pii_values "
+            f"WHERE regexp_matches(v, {text(own.pattern)}) AND regexp_matches(v, {text(beside)})",
+        )[0]
+        near = said >= WEAK_SHARE * rows
+    return Entity(own.name, rows / known, OWN_NEAR if near else OWN, rows, "own pattern", is_text)
 
 
 def _add(column: PiiColumn, entity: Entity | None) -> None:

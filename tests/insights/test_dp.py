@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from cli import app
 from insights import dp
 from transforms.errors import ColumnNotFound, InputError, NotFound
-from workspace.sql import connect
+from workspace.sql import connect, connection
 
 # One person (p) may have several rows; ages 20, 30, 40 and one of 1,000, one missing, one NaN.
 PEOPLE = """SELECT * FROM (VALUES (1, 20.0, 'f'), (1, 20.0, 'f'), (2, 30.0, 'm'), (3, 40.0, 'm'), (4, 1000.0, 'x'),
@@ -233,3 +234,85 @@ def test_commands(ws):
     refused = run("dp", "people", "count", "--epsilon", "2")
     assert refused.exit_code == 1 and "has 1 of 5 left" in refused.stderr
     assert "needs --lower and --upper" in run("dp", "people", "sum", "--column", "age", "--epsilon", "1").stderr
+
+
+# -- before asking, summaries, and what was asked
+
+
+def test_noise_before_asking_is_what_the_answer_says(tmp_workspace):
+    tmp_workspace.datasets.write("d", pa.table({"x": [1, 2, 3]}), lineage={})
+    dp.set_budget(tmp_workspace, "d", 10)
+    with connection() as con:
+        private = dp.Private(tmp_workspace, con, "d", rows_per_person=2)
+        assert (
+            private.count(0.5).error_95 == dp.noise_before("count", 0.5, rows_per_person=2) == 12
+        )  # 4 · ln 20 = 11.98
+        told = dp.noise_before("sum", 0.5, rows_per_person=2, lower=-3, upper=10)
+        assert told == pytest.approx(20 / 0.5 * math.log(20))
+        assert private.sum("x", -3, 10, 0.5).error_95 == math.ceil(told)
+
+
+def test_noise_before_of_means_and_quantiles():
+    # Half of epsilon 1 for a sum about the middle of 0..100: scale 50 / 0.5, over 1,000 rows.
+    assert dp.noise_before("mean", 1, lower=0, upper=100) == pytest.approx(100 * math.log(20) / 1000)
+    # A median's utility counts half ranks: 2 · 1 / 1 · ln(20 · 1001) / 2.
+    assert dp.noise_before("quantile", 1) == pytest.approx(math.log(20 * 1001))
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "message"),
+    [
+        ("median", {}, "'median' is no question"),
+        ("sum", {"lower": 1}, "needs its bounds"),
+        ("mean", {"lower": 2, "upper": 1}, "needs its bounds"),
+        ("count", {"rows_per_person": 0}, "at least 1 row"),
+    ],
+)
+def test_noise_before_refuses(kind, more, message):
+    with pytest.raises(InputError, match=message):
+        dp.noise_before(kind, 1, **more)
+
+
+def test_a_summary_is_paid_for_once(tmp_workspace):
+    tmp_workspace.datasets.write("d", pa.table({"x": list(range(1001)), "y": [5.0] * 1001}), lineage={})
+    dp.set_budget(tmp_workspace, "d", 1000)
+    with connection() as con:
+        private = dp.Private(tmp_workspace, con, "d")
+        found = private.summary({"x": (0, 1000), "y": (0, 10)}, 900)
+        assert private._prepaid is None
+    assert (found.kind, found.left) == ("summary", 100)
+    assert dp.budget(tmp_workspace, "d").answers == 1
+    # With an epsilon this large the noise is all but gone.
+    assert found.value["x · mean"] == pytest.approx(500, abs=2) and found.value["y · mean"] == pytest.approx(5, abs=0.1)
+    assert found.value["x · median"] == pytest.approx(500, abs=5)
+    assert found.value["x · upper quartile"] == pytest.approx(750, abs=5)
+    (line,) = dp.history(tmp_workspace, "d")
+    assert (line["kind"], line["column"], line["epsilon"], line["left"]) == ("summary", "x, y", 900, 100)
+
+
+def test_refused_summaries_cost_nothing(tmp_workspace):
+    tmp_workspace.datasets.write("d", pa.table({"x": [1, 2], "t": ["a", "b"]}), lineage={})
+    dp.set_budget(tmp_workspace, "d", 1)
+    with connection() as con:
+        private = dp.Private(tmp_workspace, con, "d")
+        for bounds, epsilon, message in [
+            ({}, 0.1, "at least one column"),
+            ({"x": (1, 1)}, 0.1, "must differ"),
+            ({"t": (0, 1)}, 0.1, "is not a number"),
+            ({"x": (0, 1)}, 0.000002, "too small for 1 columns"),
+        ]:
+            with pytest.raises(InputError, match=message):
+                private.summary(bounds, epsilon)
+        with pytest.raises(dp.BudgetSpent):
+            private.summary({"x": (0, 5)}, 2)
+    assert dp.budget(tmp_workspace, "d").answers == 0 and dp.history(tmp_workspace, "d") == []
+
+
+def test_history_is_of_one_dataset(tmp_workspace):
+    for name in ("d", "e"):
+        tmp_workspace.datasets.write(name, pa.table({"x": [1]}), lineage={})
+        dp.set_budget(tmp_workspace, name, 1)
+        with connection() as con:
+            dp.Private(tmp_workspace, con, name, actor="bo").count(0.25)
+    (line,) = dp.history(tmp_workspace, "e")
+    assert (line["ref"], line["actor"], line["left"]) == ("e@1", "bo", 0.75)

@@ -223,3 +223,13 @@ def test_commands(tmp_workspace, tmp_path):
     found = json.loads(result.stdout)
     assert found["reached"] and found["recipe"] == json.loads(recipe.read_text())
     assert run(path, "--quasi", "agee").exit_code == 1 and run(path).exit_code == 2
+
+
+def test_suggested_traits(con):
+    con.execute(
+        "CREATE TABLE t AS SELECT i AS id, 'n' || i AS name, i % 7 AS age, 'x' AS sex, i % 3 AS zipCode, i AS birth_number, "
+        'i % 2 AS "Marital status", i % 5 AS mileage, [i] AS city FROM range(100) r(i)'
+    )
+    # sex has one value, birth_number another in each row, city is a list; mileage only ends like age.
+    assert privacy.suggest(con, "t") == ["age", "zipCode", "Marital status"]
+    assert privacy.suggest(con, "(SELECT 1 AS a)") == []

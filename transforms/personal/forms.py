@@ -3,6 +3,7 @@
 A form is a regular expression without look-around, so that DuckDB (RE2) and Python read it alike. Types are named as
 Amazon Comprehend names them; what Comprehend has no name for is COUNTRY_NUMBER, ACCESS_TOKEN, PRIVATE_KEY or NATIONAL_ID.
 Forms are those that the issuers publish, not those of any corpus. Repetitions are bounded or end at the first blank, so that no text takes long.
+Modules of this package import nothing of ours but each other: exported code and Spark carry them along.
 """
 
 from __future__ import annotations
@@ -11,7 +12,34 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from insights.pii import checksums as sums
+from transforms.personal.checksums import (
+    IBAN_LENGTHS,
+    aadhaar,
+    aba,
+    abn,
+    bsn,
+    card,
+    cn_resident,
+    cnpj,
+    codice_fiscale,
+    cpf,
+    de_tax_id,
+    dni,
+    iban,
+    ipv6,
+    itin,
+    luhn,
+    medicare,
+    nhs,
+    nino,
+    nir,
+    pesel,
+    sin,
+    ssn,
+    tfn,
+    utr,
+    vin,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +82,7 @@ TLD = "|".join(
 
 def _iban() -> str:
     lengths: dict[int, list[str]] = {}
-    for country, length in sums.IBAN_LENGTHS.items():
+    for country, length in IBAN_LENGTHS.items():
         lengths.setdefault(length - 4, []).append(country)
     return "(?i:" + "|".join(f"(?:{'|'.join(c)})[0-9]{{2}}(?: ?[A-Z0-9]){{{n}}}" for n, c in lengths.items()) + ")"
 
@@ -72,10 +100,10 @@ def _no_hash(value: str) -> bool:
 
 
 def _long_ipv6(value: str) -> bool:
-    return len(value) >= 6 and sums.ipv6(value)
+    return len(value) >= 6 and ipv6(value)
 
 
-def _is_date(value: str) -> bool:
+def _may_be_date(value: str) -> bool:
     """A number date that exists: day and month within bounds, in either order."""
     first, second, third = (int(n) for n in re.findall("[0-9]+", value)[:3])
     a, b = (second, third) if first > 31 else (first, second)
@@ -90,12 +118,12 @@ KINDS = (
     Kind("IP_ADDRESS", "IPv4 address", IPV4, alone=0.9, near=0.97, words="ip|client|host|server|address"),
     Kind("IP_ADDRESS", "IPv6 address", r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}", _long_ipv6, alone=0.9, needs=":"),
     Kind("MAC_ADDRESS", "MAC address", r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", alone=0.9),
-    Kind("CREDIT_DEBIT_NUMBER", "card number, Luhn", r"[1-6][0-9](?:[ -]?[0-9]){10,17}", sums.card, alone=0.75, near=0.98, chance=0.1,
+    Kind("CREDIT_DEBIT_NUMBER", "card number, Luhn", r"[1-6][0-9](?:[ -]?[0-9]){10,17}", card, alone=0.75, near=0.98, chance=0.1,
          words=r"(?:credit|debit)? ?cards?|cc|visa|mastercard|amex|maestro|kreditkarte|tarjeta|carte|carta|cartão|kaart"),
-    Kind("CREDIT_DEBIT_NUMBER", "Luhn, beside words for a card", r"[0-9](?:[ -]?[0-9]){11,18}", sums.luhn, alone=0.2, near=0.9, chance=0.1, words="(?:credit|debit)? ?cards?|cc|kreditkarte|tarjeta|carte|carta|cartão|kaart"),
-    Kind("INTERNATIONAL_BANK_ACCOUNT_NUMBER", "IBAN, length of its country, mod 97", _iban(), sums.iban, alone=0.97, near=0.99, chance=0.01),
+    Kind("CREDIT_DEBIT_NUMBER", "Luhn, beside words for a card", r"[0-9](?:[ -]?[0-9]){11,18}", luhn, alone=0.2, near=0.9, chance=0.1, words="(?:credit|debit)? ?cards?|cc|kreditkarte|tarjeta|carte|carta|cartão|kaart"),
+    Kind("INTERNATIONAL_BANK_ACCOUNT_NUMBER", "IBAN, length of its country, mod 97", _iban(), iban, alone=0.97, near=0.99, chance=0.01),
     Kind("SWIFT_CODE", "form of a BIC with a country", rf"[A-Z]{{4}}(?:{'|'.join(COUNTRIES)})[A-Z0-9]{{2}}(?:[A-Z0-9]{{3}})?", alone=0.25, near=0.95, words="swift|bic|swift/bic|bank", needs=""),
-    Kind("BANK_ROUTING", "ABA check digit", r"[0-9]{9}", sums.aba, near=0.95, chance=0.04, words="routing|aba|rtn|transit"),
+    Kind("BANK_ROUTING", "ABA check digit", r"[0-9]{9}", aba, near=0.95, chance=0.04, words="routing|aba|rtn|transit"),
     Kind("BANK_ACCOUNT_NUMBER", "digits beside words for an account", r"[0-9]{6,17}|[0-9]{2,6}(?:[ -][0-9]{2,6}){1,4}", alone=0.05, near=0.6,
          words=r"(?:bank )?(?:account|acct) ?(?:number|no|num|nr|#)?|konto(?:nummer)?|n[uú]mero de cuenta|cuenta bancaria|compte bancaire|conto corrente|rekeningnummer"),
     Kind("AWS_ACCESS_KEY", "prefix of an AWS key id", r"(?:AKIA|ASIA)[A-Z0-9]{16}", alone=0.95, needs="A"),
@@ -105,37 +133,37 @@ KINDS = (
     Kind("ACCESS_TOKEN", "Slack token", r"xox[abeoprs]-[A-Za-z0-9-]{10,250}", alone=0.97, needs="xox"),
     Kind("ACCESS_TOKEN", "Google, Stripe or GitLab key", r"AIza[A-Za-z0-9_-]{35}|[sr]k_live_[A-Za-z0-9]{24,100}|glpat-[A-Za-z0-9_-]{20}", alone=0.97, needs=""),
     Kind("PRIVATE_KEY", "private key block", r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----[^-]*(?:-----END [A-Z0-9 ]{0,60}PRIVATE KEY-----)?", alone=0.99, needs="-----BEGIN"),
-    Kind("VEHICLE_IDENTIFICATION_NUMBER", "VIN check digit", r"[A-HJ-NPR-Z0-9]{8}[0-9X][A-HJ-NPR-Z0-9]{8}", sums.vin, alone=0.7, near=0.97, chance=0.09, words="vin|chassis|vehicle|fahrgestell(?:nummer)?|bastidor"),
+    Kind("VEHICLE_IDENTIFICATION_NUMBER", "VIN check digit", r"[A-HJ-NPR-Z0-9]{8}[0-9X][A-HJ-NPR-Z0-9]{8}", vin, alone=0.7, near=0.97, chance=0.09, words="vin|chassis|vehicle|fahrgestell(?:nummer)?|bastidor"),
     # People's numbers, by country.
-    Kind("SSN", "US social security number, ranges", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", sums.ssn, alone=0.85, near=0.98, words="ssn|social security|social"),
-    Kind("SSN", "US social security number beside its name", r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}", sums.ssn, alone=0.1, near=0.85, words="ssn|social security"),
-    Kind("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "ITIN ranges", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}", sums.itin, alone=0.8, near=0.95, words=f"itin|{TAX}", chance=0.4),
-    Kind("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "ITIN ranges beside its name", r"9[0-9]{8}", sums.itin, near=0.9, words="itin", chance=0.4),
-    Kind("UK_NATIONAL_INSURANCE_NUMBER", "prefixes of HMRC", r"(?i:[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D])", sums.nino, alone=0.8, near=0.97, words="national insurance|nino|ni", chance=0.6),
-    Kind("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "modulo 11", r"[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}", sums.nhs, alone=0.45, near=0.97, words="nhs|health|patient", chance=0.09),
-    Kind("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "modulo 11", r"[0-9]{10}", sums.nhs, near=0.95, words="nhs", chance=0.09),
-    Kind("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", "modulo 11", r"[0-9]{5} ?[0-9]{5}", sums.utr, near=0.95, words="utr|taxpayer", chance=0.09),
-    Kind("CA_SOCIAL_INSURANCE_NUMBER", "Luhn", r"[1-79][0-9]{2}[ -][0-9]{3}[ -][0-9]{3}", sums.sin, alone=0.6, near=0.97, words="sin|social insurance|nas|assurance sociale", chance=0.1),
-    Kind("CA_SOCIAL_INSURANCE_NUMBER", "Luhn", r"[1-79][0-9]{8}", sums.sin, near=0.9, words="sin|social insurance", chance=0.1),
+    Kind("SSN", "US social security number, ranges", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", ssn, alone=0.85, near=0.98, words="ssn|social security|social"),
+    Kind("SSN", "US social security number beside its name", r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}", ssn, alone=0.1, near=0.85, words="ssn|social security"),
+    Kind("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "ITIN ranges", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}", itin, alone=0.8, near=0.95, words=f"itin|{TAX}", chance=0.4),
+    Kind("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "ITIN ranges beside its name", r"9[0-9]{8}", itin, near=0.9, words="itin", chance=0.4),
+    Kind("UK_NATIONAL_INSURANCE_NUMBER", "prefixes of HMRC", r"(?i:[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D])", nino, alone=0.8, near=0.97, words="national insurance|nino|ni", chance=0.6),
+    Kind("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "modulo 11", r"[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}", nhs, alone=0.45, near=0.97, words="nhs|health|patient", chance=0.09),
+    Kind("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "modulo 11", r"[0-9]{10}", nhs, near=0.95, words="nhs", chance=0.09),
+    Kind("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", "modulo 11", r"[0-9]{5} ?[0-9]{5}", utr, near=0.95, words="utr|taxpayer", chance=0.09),
+    Kind("CA_SOCIAL_INSURANCE_NUMBER", "Luhn", r"[1-79][0-9]{2}[ -][0-9]{3}[ -][0-9]{3}", sin, alone=0.6, near=0.97, words="sin|social insurance|nas|assurance sociale", chance=0.1),
+    Kind("CA_SOCIAL_INSURANCE_NUMBER", "Luhn", r"[1-79][0-9]{8}", sin, near=0.9, words="sin|social insurance", chance=0.1),
     Kind("CA_HEALTH_NUMBER", "form of a health card", r"[0-9]{4}[ -]?[0-9]{3}[ -]?[0-9]{3}(?:[ -]?[A-Z]{2})?", alone=0.1, near=0.75, words="ohip|health card|health insurance|phn|carte santé"),
-    Kind("IN_AADHAAR", "Verhoeff", r"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", sums.aadhaar, alone=0.5, near=0.97, words="aadhaar|aadhar|uidai|uid", chance=0.1),
+    Kind("IN_AADHAAR", "Verhoeff", r"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", aadhaar, alone=0.5, near=0.97, words="aadhaar|aadhar|uidai|uid", chance=0.1),
     Kind("IN_PERMANENT_ACCOUNT_NUMBER", "form of a PAN, kind of holder", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]", alone=0.7, near=0.95, words="pan|permanent account|income tax"),
     Kind("IN_VOTER_NUMBER", "form of an EPIC number", r"[A-Z]{3}[0-9]{7}", alone=0.3, near=0.9, words="voter|epic|election"),
     Kind("IN_NREGA", "form of a job card", r"[A-Z]{2}-[0-9]{2}-[0-9]{3}-[0-9]{3}-[0-9]{3}/[0-9]{1,6}", alone=0.8, near=0.95, words="nrega|mgnrega|job card"),
-    Kind("DE_TAX_ID", "repeated digit, ISO 7064", r"[1-9][0-9]{10}|[1-9][0-9] [0-9]{3} [0-9]{3} [0-9]{3}", sums.de_tax_id, alone=0.3, near=0.97, words="steuer-?id(?:entifikationsnummer)?|steuernummer|idnr|tax id|tin", chance=0.06),
-    Kind("FR_NIR", "key mod 97", r"[12378] ?[0-9]{2} ?(?:0[1-9]|1[0-2]|20|[3-9][0-9]) ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}", sums.nir, alone=0.9, near=0.98, words="nir|sécurité sociale|insee|sécu", chance=0.01),
-    Kind("ES_DNI", "letter, modulo 23", r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}[ -]?[A-HJ-NP-TV-Z]", sums.dni, alone=0.8, near=0.97, words="dni|nif|documento", chance=0.045),
-    Kind("ES_NIE", "letter, modulo 23", r"[XYZ][ -]?[0-9]{7}[ -]?[A-HJ-NP-TV-Z]", sums.dni, alone=0.85, near=0.97, words="nie|nif|extranjero", chance=0.045),
-    Kind("IT_CODICE_FISCALE", "control letter", r"(?i:[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])", sums.codice_fiscale, alone=0.97, near=0.99, chance=0.04),
-    Kind("NL_BSN", "eleven test", r"[0-9]{9}|[0-9]{4}\.[0-9]{2}\.[0-9]{3}", sums.bsn, near=0.95, words="bsn|burgerservicenummer|sofinummer", chance=0.09),
-    Kind("PL_PESEL", "date of birth, weights", r"[0-9]{11}", sums.pesel, alone=0.4, near=0.97, words="pesel", chance=0.02),
-    Kind("BR_CPF", "two check digits", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", sums.cpf, alone=0.95, near=0.99, words="cpf", chance=0.01),
-    Kind("BR_CPF", "two check digits", r"[0-9]{11}", sums.cpf, alone=0.45, near=0.97, words="cpf", chance=0.01),
-    Kind("BR_CNPJ", "two check digits", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{14}", sums.cnpj, alone=0.8, near=0.97, words="cnpj", chance=0.01),
-    Kind("CN_RESIDENT_ID", "date of birth, ISO 7064", r"[1-9][0-9]{16}[0-9Xx]", sums.cn_resident, alone=0.95, near=0.99, chance=0.001),
-    Kind("AU_TFN", "modulo 11", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", sums.tfn, near=0.95, words="tfn|tax file", chance=0.09),
-    Kind("AU_ABN", "modulo 89", r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", sums.abn, alone=0.45, near=0.97, words="abn|australian business", chance=0.011),
-    Kind("AU_MEDICARE", "weights modulo 10", r"[2-6][0-9]{3} ?[0-9]{5} ?[0-9](?: ?/? ?[1-9])?", sums.medicare, near=0.95, words="medicare", chance=0.1),
+    Kind("DE_TAX_ID", "repeated digit, ISO 7064", r"[1-9][0-9]{10}|[1-9][0-9] [0-9]{3} [0-9]{3} [0-9]{3}", de_tax_id, alone=0.3, near=0.97, words="steuer-?id(?:entifikationsnummer)?|steuernummer|idnr|tax id|tin", chance=0.06),
+    Kind("FR_NIR", "key mod 97", r"[12378] ?[0-9]{2} ?(?:0[1-9]|1[0-2]|20|[3-9][0-9]) ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}", nir, alone=0.9, near=0.98, words="nir|sécurité sociale|insee|sécu", chance=0.01),
+    Kind("ES_DNI", "letter, modulo 23", r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}[ -]?[A-HJ-NP-TV-Z]", dni, alone=0.8, near=0.97, words="dni|nif|documento", chance=0.045),
+    Kind("ES_NIE", "letter, modulo 23", r"[XYZ][ -]?[0-9]{7}[ -]?[A-HJ-NP-TV-Z]", dni, alone=0.85, near=0.97, words="nie|nif|extranjero", chance=0.045),
+    Kind("IT_CODICE_FISCALE", "control letter", r"(?i:[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])", codice_fiscale, alone=0.97, near=0.99, chance=0.04),
+    Kind("NL_BSN", "eleven test", r"[0-9]{9}|[0-9]{4}\.[0-9]{2}\.[0-9]{3}", bsn, near=0.95, words="bsn|burgerservicenummer|sofinummer", chance=0.09),
+    Kind("PL_PESEL", "date of birth, weights", r"[0-9]{11}", pesel, alone=0.4, near=0.97, words="pesel", chance=0.02),
+    Kind("BR_CPF", "two check digits", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", cpf, alone=0.95, near=0.99, words="cpf", chance=0.01),
+    Kind("BR_CPF", "two check digits", r"[0-9]{11}", cpf, alone=0.45, near=0.97, words="cpf", chance=0.01),
+    Kind("BR_CNPJ", "two check digits", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{14}", cnpj, alone=0.8, near=0.97, words="cnpj", chance=0.01),
+    Kind("CN_RESIDENT_ID", "date of birth, ISO 7064", r"[1-9][0-9]{16}[0-9Xx]", cn_resident, alone=0.95, near=0.99, chance=0.001),
+    Kind("AU_TFN", "modulo 11", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", tfn, near=0.95, words="tfn|tax file", chance=0.09),
+    Kind("AU_ABN", "modulo 89", r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", abn, alone=0.45, near=0.97, words="abn|australian business", chance=0.011),
+    Kind("AU_MEDICARE", "weights modulo 10", r"[2-6][0-9]{3} ?[0-9]{5} ?[0-9](?: ?/? ?[1-9])?", medicare, near=0.95, words="medicare", chance=0.1),
     Kind("PASSPORT_NUMBER", "form beside words for a passport", r"[A-Z]{1,2}[0-9]{6,8}|[0-9]{8,9}|[A-Z0-9]{9}|[0-9]{2}[A-Z]{2}[0-9]{5}", _some_digits, alone=0.1, near=0.85,
          words="passports?|passport (?:number|no)|reisepass(?:nummer)?|pasaporte|passeport|passaporto|passaporte|paspoort(?:nummer)?|paszport"),
     Kind("DRIVER_ID", "form beside words for a driving licence", r"[A-Za-z]{0,5}[0-9][A-Za-z0-9]{4,17}|[A-Z0-9]{1,5}(?:[ -][A-Z0-9]{2,8}){1,4}", _some_digits, alone=0.1, near=0.85,
@@ -200,7 +228,7 @@ TEXT_KINDS = (
     Kind("USERNAME", "handle", r"(?P<v>@[A-Za-z_][A-Za-z0-9_]{2,29})", alone=0.45, near=0.7, words="twitter|instagram|telegram|follow|handle|github|tiktok", needs="@"),
     Kind("CREDIT_DEBIT_CVV", "beside a word for the card's code", r"(?i:cvv2?|cvc2?|csc|card (?:verification|security) (?:code|value|number)|security code|prüfziffer|código de seguridad|cryptogramme)[^0-9\n]{0,15}(?P<v>[0-9]{3,4})", alone=0.9),
     Kind("CREDIT_DEBIT_EXPIRY", "beside a word for expiry", r"(?i:exp(?:iry|ires|iration|\.)?|valid (?:thru|through|until)|gültig bis|vencimiento|caducidad|expire le|scadenza)[^0-9\n]{0,15}(?P<v>(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[0-9]{2})", alone=0.85),
-    Kind("DATE_TIME", "date", rf"(?P<v>[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}{CLOCK}|[0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.](?:[0-9]{{4}}|[0-9]{{2}}){CLOCK})", _is_date, alone=0.5, near=0.9, words=BIRTH),
+    Kind("DATE_TIME", "date", rf"(?P<v>[0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}}{CLOCK}|[0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.](?:[0-9]{{4}}|[0-9]{{2}}){CLOCK})", _may_be_date, alone=0.5, near=0.9, words=BIRTH),
     Kind("DATE_TIME", "date with a month's name", rf"(?P<v>(?i:[0-9]{{1,2}}(?:st|nd|rd|th|\.|º)?(?: of| de)? ?-?(?:{MONTHS})\.?(?: of| de|,)? ?-?(?:[0-9]{{4}}|[0-9]{{2}})?|(?:{MONTHS})\.? [0-9]{{1,2}}(?:st|nd|rd|th)?(?:,? [0-9]{{4}})?|(?:{MONTHS})\.?,? [0-9]{{4}}){CLOCK})", alone=0.5, near=0.9, words=BIRTH),
     Kind("DATE_TIME", "year behind a word of time", r"(?i:\b(?:in|since|until|till|during|before|after|year|by|from|circa|born)) (?P<v>(?:1[5-9]|20)[0-9]{2})", alone=0.45, near=0.7, words=BIRTH),
     Kind("AGE", "beside words for age", r"(?i:\b(?:aged?|turn(?:ed|ing|s)?|(?:he|she) was|age(?: is| of|:))) {0,3}(?P<v>[0-9]{1,3})", _plausible_age, alone=0.75),
