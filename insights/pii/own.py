@@ -50,7 +50,8 @@ class OwnPattern:
         import duckdb
 
         try:
-            duckdb.execute("SELECT regexp_matches('', ?)", [self.pattern])
+            with duckdb.connect() as con:
+                con.execute("SELECT regexp_matches('', ?)", [self.pattern]).fetchall()
         except duckdb.Error as error:
             said = str(error).split("\n")[0].removeprefix("Invalid Input Error: ")
             raise InputError(f"The pattern {self.name} cannot be used: {said}.", hint="Use RE2's syntax.") from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from transforms.personal.checksums import (
     IBAN_LENGTHS,
@@ -42,8 +42,7 @@ from transforms.personal.checksums import (
 )
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """One form of one type. `alone` and `near`: confidence (0-1) without and with one of `words` close by, or as column name.
 
     `chance` is the share of arbitrary values of this form that pass the check; `needs` must occur in a text ("0": a digit).
