@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 
-dp = pytest.importorskip("opendp.prelude", reason="OpenDP is not installed: pip install opendp")
-
 from insights.dp import discrete_laplace
+
+dp = pytest.importorskip("opendp.prelude", reason="OpenDP is not installed: pip install opendp")
 
 SAMPLES = 4_000
 
